@@ -143,9 +143,15 @@ def test_limits_are_those_of_the_command(run: Run, home: Path):
     assert "File too large" in done.stderr
 
 
-def test_another_locale_is_not_served(run: Run, home: Path):
-    other = environment(home, LC_ALL="C")
-    done = run(FLAWED, "--static-only", python=("-X", "importtime"), env=other)
+@pytest.mark.parametrize(
+    ("variables", "options"), [({"LC_ALL": "C"}, ()), ({"TZ": "Asia/Tokyo"}, ()), ({}, ("-P",))]
+)
+def test_another_interpreter_is_not_served(
+    run: Run, home: Path, variables: dict[str, str], options: tuple[str, ...]
+):
+    other = environment(home, **variables)
+    python = (*options, "-X", "importtime")
+    done = run(FLAWED, "--static-only", python=python, env=other)
     assert done.returncode == 1 and loads_click(done)
 
 

@@ -44,10 +44,10 @@ class Request:
                    limits_here(), mask, os.nice(0), cores)  # fmt: skip
 
     def encoded(self) -> bytes:
-        """As bytes, which `decoded` understands in the same version alone."""
+        """As bytes, which `decoded` understands in the same version and interpreter alone."""
         limits = [f"{name}={low}={high}" for name, (low, high) in self.limits.items()]
         texts = [
-            __version__, sys.version, " ".join(limits), str(self.mask), str(self.niceness),
+            *_interpreter(), " ".join(limits), str(self.mask), str(self.niceness),
             " ".join(map(str, self.cores)), str(len(self.arguments)),
         ]  # fmt: skip
         variables = [name + b"=" + value for name, value in self.environment.items()]
@@ -57,11 +57,11 @@ class Request:
 
     @classmethod
     def decoded(cls, whole: bytes) -> Request | None:
-        """What a command of this version told; None where it is another's."""
-        told, python, *parts = whole.split(b"\0")
-        if (os.fsdecode(told), os.fsdecode(python)) != (__version__, sys.version):
+        """What a command told; None where it runs in another Python than this process."""
+        parts, here = whole.split(b"\0"), [*map(os.fsencode, _interpreter())]
+        if parts[: len(here)] != here:
             return None
-        limits, mask, niceness, cores, count, folder, *rest = parts
+        limits, mask, niceness, cores, count, folder, *rest = parts[len(here) :]
         bounds = [each.split("=") for each in limits.decode().split()]
         variables = [each.partition(b"=") for each in rest[int(count) :]]
         return cls(
@@ -69,6 +69,11 @@ class Request:
             {name: (int(low), int(high)) for name, low, high in bounds},
             int(mask), int(niceness), [*map(int, cores.split())],
         )  # fmt: skip
+
+
+def _interpreter() -> list[str]:
+    """Our version, and all that Python was started with: what the same command runs in."""
+    return [__version__, sys.version, str(sys.flags), str(sys.warnoptions), str(sys.path)]
 
 
 def limits_here() -> dict[str, tuple[int, int]]:

@@ -28,7 +28,7 @@ from onnxlint.resident.request import (
 LONGEST_REQUEST = 1 << 24
 """Bytes; Linux lets arguments and environment have a few million."""
 
-_LOCALE = (b"LANG", b"LC_", b"PYTHON")
+_LOCALE = (b"LANG", b"LC_", b"PYTHON", b"TZ")
 """Variables that Python and C read when they start, so that a fork cannot take others."""
 
 
