@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from hashlib import blake2b
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +24,8 @@ from onnxlint.model.graph.place import Place
 from onnxlint.model.preflight import Preflight
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from onnx import TensorProto
 
     from onnxlint.runtime.protocol import Array, Statistics
@@ -477,8 +479,7 @@ class Weights:
 
         def measured(start: int, stop: int | None) -> Statistics:
             seen = Measurement(dtype, tensor.dims, None if tensor.fill else axis, start)
-            for block in tensor.blocks(seen.step, start, stop):
-                seen.add(block)
+            tensor.feed(seen, start, stop)
             return seen.result
 
         starts = range(0, tensor.size, THREAD_ELEMENTS)
@@ -487,12 +488,16 @@ class Weights:
                 return measured(0, None)
             tensor.require_data()
             stops = (min(start + THREAD_ELEMENTS, tensor.size) for start in starts)
-            from concurrent.futures import ThreadPoolExecutor
-
-            with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
-                return reduce(merge, pool.map(measured, starts, stops))
+            return reduce(merge, _threads().map(measured, starts, stops))
         except TensorError:
             return None
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), "onnxlint-weights")
 
 
 def _alike(constants: Sequence[Constant], key: Callable[[Tensor], object]) -> list[list[Constant]]:

@@ -6,7 +6,9 @@ import errno
 import mmap
 import os
 import stat
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from io import FileIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -117,6 +119,23 @@ class Files:
         except OSError as error:
             raise TensorError(f"{self._name(location)}: {error.strerror}") from error
 
+    def has_descriptor(self, _location: str) -> bool:
+        """Whether native code can read it itself: it is a file of this machine."""
+        return True
+
+    @contextmanager
+    def read_by(self, location: str, step: int) -> Iterator[tuple[int, memoryview]]:
+        """A file that is open, and memory for `step` bytes of it, which the thread has once.
+
+        Raises:
+            TensorError: it cannot be opened.
+        """
+        try:
+            with self._opened(location) as file:
+                yield file.fileno(), _threads_own(step)
+        except OSError as error:
+            raise TensorError(f"{self._name(location)}: {error.strerror}") from error
+
     def _opened(self, location: str) -> FileIO:
         if location == INLINE and self._model is not None:  # whatever has its name by now
             return FileIO(os.dup(self._model.fileno()))
@@ -215,6 +234,17 @@ PAGES_FROM = 64 * 1024
 
 def _buffer(size: int) -> memoryview:
     return memoryview(bytearray(size) if size < PAGES_FROM else mmap.mmap(-1, size))
+
+
+_own = threading.local()
+
+
+def _threads_own(size: int) -> memoryview:
+    """A buffer that is made once for a thread, which uses it for one thing at a time."""
+    kept: memoryview | None = getattr(_own, "buffer", None)
+    if kept is None or len(kept) < size:
+        kept = _own.buffer = _buffer(size)
+    return kept[:size]
 
 
 def _fill(buffer: memoryview, file: FileIO, offset: int) -> bool:

@@ -37,6 +37,10 @@ class MemoryFiles(Files):
         for start in range(0, len(piece), max(1, step)):
             yield piece[start : start + step]
 
+    def has_descriptor(self, location: str) -> bool:
+        """Whether it is a file: the model's bytes lie in memory."""
+        return location != INLINE
+
     def _map(self, location: str) -> memoryview | bytes:
         return self._data if location == INLINE else memoryview(super()._map(location))
 

@@ -100,6 +100,10 @@ class RemoteFiles(Files):
             with self._told(location):
                 found.need(offset, found.size - offset if length is None else length)
 
+    def has_descriptor(self, _location: str) -> bool:
+        """Whether native code can read it itself: it is asked for, part by part."""
+        return False
+
     def pieces(self, location: str, offset: int, length: int, step: int) -> Iterator[memoryview]:
         """The bytes from an offset on; large parts are asked for together."""
         slab = max(step, SLAB // max(1, step) * step, 1)

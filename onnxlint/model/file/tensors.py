@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from onnxlint.model.file.mapped_files import Files, TensorError
 from onnxlint.model.file.protobuf_wire import INLINE
 
 if TYPE_CHECKING:
+    import numpy as np
     from onnx import TensorProto
 
     from onnxlint.types import Array
@@ -50,6 +51,21 @@ def element_count(dims: Iterable[int]) -> int:
         if count > LARGEST_COUNT:
             count = LARGEST_COUNT
     return count
+
+
+class Measuring(Protocol):
+    """What takes the elements of a tensor in: blocks of `step`, or a stretch of an open file."""
+
+    step: int
+
+    def reads(self, dtype: np.dtype[Any]) -> bool:
+        """Whether it reads elements of a dtype from a file."""
+
+    def add(self, block: Array) -> None:
+        """Takes a block in."""
+
+    def add_file(self, file: int, offset: int, elements: int, memory: Array) -> int:
+        """Takes elements of a file in, from a byte on, through this memory; how many."""
 
 
 class Tensor(Struct, eq=False):
@@ -264,6 +280,35 @@ class Tensor(Struct, eq=False):
             block = _elements(piece, self.element_type, width)[:left]
             left -= block.size
             yield block
+
+    def feed(self, seen: Measuring, start: int = 0, stop: int | None = None) -> None:
+        """Takes its elements into a measurement, in their order, or from `start` to `stop` alone.
+
+        Raises:
+            TensorError: as `blocks`.
+        """
+        end, at = self.size if stop is None else stop, start
+        width = bits(self.element_type) or 0
+        location, first, _ = self.extent or ("", 0, 0)
+        is_file = self.extent is not None and not self.fill and self.files.has_descriptor(location)
+        if not is_file or width < 8 or not seen.reads(self.stored):
+            for block in self.blocks(seen.step, start, stop):
+                seen.add(block)
+            return
+        self._require(self._raw(looks=False))
+        step = min(seen.step, end - start)
+        with self.files.read_by(location, step * width // 8) as (file, memory):
+            block = _elements(memory, self.element_type, width)
+            while at < end:
+                at += seen.add_file(file, first + at * width // 8, end - at, block)
+                for other in self.blocks(seen.step, at, min(at + seen.step, end)):
+                    seen.add(other)
+                    at += other.size
+
+    @property
+    def stored(self) -> np.dtype[Any]:
+        """The type of its elements in raw data."""
+        return stored_dtype(self.element_type)
 
     def _typed_blocks(self, step: int | None, start: int, stop: int | None) -> Iterator[Array]:
         flat = self._repeated()[: self.size] if self.fill else self.array().reshape(-1)

@@ -117,6 +117,25 @@ class Table:
                 entry.kept += len(rows)
         return left
 
+    def add_file(self, part: Part, file: int, offset: int, elements: int) -> int:
+        """Takes in elements that lie in a file, from a byte on; how many, in their order.
+
+        They are read into the values of `part`, as many at a time as it has, and no other thread
+        waits meanwhile. It ends at what cannot be read, and before values with NaN or infinities.
+        """
+        library, entry = compiled(), self._entry(part)
+        if library is None or not (entry.fits(part) and _is_readable(part.values)):
+            return 0
+        _VARYING.pack_into(self._tasks, entry.at, *entry.varying(part, None))
+        task = (ctypes.c_char * _TASK_BYTES).from_buffer(self._tasks, entry.at)
+        values = part.values
+        taken: int = library.onnxlint_measure_file(
+            task, file, offset, elements, values.itemsize, values.size
+        )
+        if taken:
+            entry.shape = part.shape
+        return taken
+
     def samples_of(self, key: Hashable) -> int:
         """How many samples are kept of a tensor."""
         entry = self._entries.get(key)
@@ -296,4 +315,8 @@ def compiled() -> ctypes.CDLL | None:
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p,
     ]  # fmt: skip
     library.onnxlint_measure.restype = None
+    library.onnxlint_measure_file.argtypes = [
+        ctypes.c_void_p, ctypes.c_int, *[ctypes.c_int64] * 4,
+    ]  # fmt: skip
+    library.onnxlint_measure_file.restype = ctypes.c_int64
     return library

@@ -69,6 +69,29 @@ class Measurement:
             self._add(widened(block))
         self._at += block.size
 
+    def reads(self, dtype: np.dtype[Any]) -> bool:
+        """Whether `add_file` takes in elements of a dtype."""
+        return self._table is not None and kind_of(dtype) is not None
+
+    def add_file(self, file: int, offset: int, elements: int, memory: Array) -> int:
+        """Takes the next elements in, from a byte of an open file on; how many.
+
+        `memory` is what they are read into, so many at a time. Where it ends early, the next block
+        is for `add`: it holds NaN or infinities, or cannot be read.
+        """
+        if self._table is None:
+            return 0
+        taken = self._table.add_file(self._part(memory), file, offset, elements)
+        self._at += taken
+        return taken
+
+    def _part(self, values: Array) -> Part:
+        seen = self._seen
+        return Part(
+            None, values, seen.shape, seen.dtype, self._tiny, seen.channel_axis,
+            every=self._every, start=self._at,
+        )  # fmt: skip
+
     @property
     def result(self) -> Statistics:
         """The statistics of all blocks so far."""
@@ -85,12 +108,7 @@ class Measurement:
     def _is_added_by_compiled_passes(self, values: Array) -> bool:
         if self._table is None or kind_of(values.dtype) is None:
             return False
-        seen = self._seen
-        part = Part(
-            None, values, seen.shape, seen.dtype, self._tiny, seen.channel_axis,
-            every=self._every, start=self._at,
-        )  # fmt: skip
-        return not self._table.add([part])
+        return not self._table.add([self._part(values)])
 
     def _add(self, values: Array) -> None:
         low, high = self._edges(values)

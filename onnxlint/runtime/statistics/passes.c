@@ -4,8 +4,10 @@
    elements are widened to float32, a chunk at a time. Compiled with the assumption that no number is
    infinite or NaN: bits tell, and such a run is refused as a whole. */
 
+#include <errno.h>
 #include <float.h>
 #include <stdint.h>
+#include <unistd.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -348,13 +350,52 @@ __attribute__((target("avx2,fma"))) static void measure_avx2(Task *task)
 /* The size of a task, for compiled.py to compare. */
 int64_t onnxlint_task_size(void) { return sizeof(Task); }
 
+typedef void (*Pass)(Task *);
+
+static Pass fastest(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return measure_avx2;
+#endif
+    return measure_anywhere;
+}
+
+/* Whether memory could be filled with the bytes of a file from an offset on. */
+static int is_filled(int file, char *memory, int64_t bytes, int64_t offset)
+{
+    while (bytes > 0) {
+        ssize_t got = pread(file, memory, bytes, offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return 0;
+        memory += got, offset += got, bytes -= got;
+    }
+    return 1;
+}
+
+/* Measures elements of `width` bytes in a file, `step` at a time, each read into the memory of the
+   task's values, which no other thread has. How many: it ends at what cannot be read, and at NaN or
+   infinities. */
+int64_t onnxlint_measure_file(Task *task, int file, int64_t offset, int64_t elements,
+                              int64_t width, int64_t step)
+{
+    Pass pass = fastest();
+    int64_t done = 0;
+    while (done < elements) {
+        task->elements = elements - done < step ? elements - done : step;
+        if (!is_filled(file, (char *)task->values, task->elements * width, offset + done * width))
+            break;
+        pass(task);
+        if (task->refused) break;
+        task->start += task->elements;
+        done += task->elements;
+    }
+    return done;
+}
+
 /* Measures the tasks `order` names, beside other threads that do the same: `next` is shared. */
 void onnxlint_measure(Task *tasks, const int64_t *order, int64_t count, int64_t *next)
 {
-    void (*chosen)(Task *) = measure_anywhere;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) chosen = measure_avx2;
-#endif
+    Pass chosen = fastest();
     int64_t at;
     while ((at = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED)) < count) chosen(tasks + order[at]);
 }
