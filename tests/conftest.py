@@ -58,6 +58,7 @@ collect_ignore = [] if find_spec("griffe") else ["test_docs.py"]
 """What reads the pages needs the extra `docs`, which the oldest releases are tested without."""
 
 os.environ["ONNXLINT_NO_CACHE"] = "1"  # every test judges its models itself
+os.environ["ONNXLINT_NO_SERVER"] = "1"  # and runs the code that it stands beside
 
 SOUND = (
     "net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4, 5, 6}> {y = MatMul(x, w)}"

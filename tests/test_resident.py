@@ -54,7 +54,7 @@ def other_home() -> Iterator[Path]:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    own = {"XDG_RUNTIME_DIR": str(home), "ONNXLINT_NO_CACHE": "1"}
+    own = {"XDG_RUNTIME_DIR": str(home), "ONNXLINT_NO_CACHE": "1", "ONNXLINT_NO_SERVER": "0"}
     return os.environ | own | more
 
 
