@@ -76,7 +76,14 @@ def pack(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "__init__.py").write_text('"""Ours."""\n')
     monkeypatch.syspath_prepend(str(tmp_path))
-    return folder
+    yield folder
+    forget(folder)
+
+
+def forget(pack):
+    """Makes it a pack that was never loaded; another test has one of the same name."""
+    for name in [each for each in sys.modules if each.startswith(pack.name)]:
+        del sys.modules[name]
 
 
 RULE = '''"""A rule."""
@@ -98,26 +105,24 @@ def rules_of(pack):
     return [*packs._loaded("ours", pack.name)]
 
 
-def test_a_pack_of_a_team_has_an_index_too(pack, monkeypatch):
+def test_a_pack_of_a_team_has_an_index_too(pack):
     (pack / "one.py").write_text(RULE.format(severity="INFO"))
     indexing.write(pack.name)
     index._read.cache_clear()
-    for name in [each for each in sys.modules if each.startswith(pack.name)]:
-        monkeypatch.delitem(sys.modules, name)
+    forget(pack)
     (rule,) = rules_of(pack)
     assert f"{pack.name}.one" not in sys.modules
     assert rule.documentation.summary == "Says nothing."
     assert f"{pack.name}.one" in sys.modules
 
 
-def test_a_module_that_changed_or_came_is_read_as_it_is(pack, monkeypatch):
+def test_a_module_that_changed_or_came_is_read_as_it_is(pack):
     (pack / "one.py").write_text(RULE.format(severity="INFO"))
     indexing.write(pack.name)
     index._read.cache_clear()
     (pack / "one.py").write_text(RULE.format(severity="WARNING"))
     (pack / "two.py").write_text(RULE.replace("OUR001", "OUR002").format(severity="ERROR"))
-    for name in [each for each in sys.modules if each.startswith(pack.name)]:
-        monkeypatch.delitem(sys.modules, name)
+    forget(pack)
     assert {rule.code: rule.severity.name for rule in rules_of(pack)} == {
         "OUR001": "WARNING", "OUR002": "ERROR"
     }  # fmt: skip
