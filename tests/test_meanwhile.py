@@ -42,11 +42,23 @@ class Told(Watcher):
         self.heard.append((doing, rule.code if rule is not None else ""))
 
 
+@pytest.fixture
+def slow_worker(monkeypatch):
+    """A worker whose reply is never there at once, however fast the machine is."""
+    is_ready = client._is_ready
+
+    def is_ready_later(pipe, seconds, to_write):
+        return (to_write or seconds > 0) and is_ready(pipe, seconds, to_write)
+
+    monkeypatch.setattr(client, "_is_ready", is_ready_later)
+
+
 def linted(path, watcher=None, **choice):
     job = plan(load(None), discover(), str(path), settings=Settings(), **choice)
     return lint_model(job, watcher=watcher or Watcher())
 
 
+@pytest.mark.usefixtures("slow_worker")
 def test_static_rules_run_while_the_worker_is_waited_for(write_model):
     told = Told()
     linted(write_model(FLAWED), told, select=["RUN", "ARC"])
@@ -87,6 +99,7 @@ def test_a_rule_that_misbehaves_meanwhile_is_the_one_that_is_told(
     assert model["summary"]["samples"] == 8
 
 
+@pytest.mark.usefixtures("slow_worker")
 def test_pieces_are_done_until_there_are_none(write_model):
     left = [1, 2, 3]
 
@@ -100,6 +113,7 @@ def test_pieces_are_done_until_there_are_none(write_model):
     assert not left
 
 
+@pytest.mark.usefixtures("slow_worker")
 def test_pieces_take_none_of_the_time_that_the_worker_has(write_model):
     pieces = iter([1.5])
 
@@ -116,6 +130,7 @@ def test_pieces_take_none_of_the_time_that_the_worker_has(write_model):
         assert worker.run(Run(FEED, [], ["y"])).outputs["y"] == 0
 
 
+@pytest.mark.usefixtures("slow_worker")
 def test_a_worker_that_takes_too_long_is_ended_all_the_same(write_model):
     path = write_model(FOREVER)
     with closing(Worker(30.0)) as worker:
@@ -193,12 +208,8 @@ def test_what_ends_before_its_time_ends_nothing_else(onnxlint, write_model, tmp_
     assert {finding["code"] for finding in model["findings"]} == {"ARC001", "TEAM001"}
 
 
-def test_rules_that_ask_nothing_more_run_while_gradients_are_measured(write_model, monkeypatch):
-    is_ready = client._is_ready
-    monkeypatch.setattr(  # as of a worker that takes its time
-        client, "_is_ready", lambda pipe, seconds, to_write: seconds > 0 and
-        is_ready(pipe, seconds, to_write)
-    )  # fmt: skip
+@pytest.mark.usefixtures("slow_worker")
+def test_rules_that_ask_nothing_more_run_while_gradients_are_measured(write_model):
     text = """net (float[N, 2] x) => (float[N, 2] y)
     <float[2, 2] w = {1, 0.2, -0.2, 1}>
     { a = MatMul(x, w) b = Tanh(a) c = MatMul(b, w) d = Tanh(c) y = MatMul(d, w) }"""
@@ -219,6 +230,7 @@ def test_what_a_trace_settles_asks_no_more(name, expected):
     assert asks_no_more(rule) is expected
 
 
+@pytest.mark.usefixtures("slow_worker")
 def test_nobody_asks_a_worker_that_owes_a_reply(write_model):
     path = write_model("net (float[1] x) => (float[1] y) { y = Relu(x) }")
     asked = []
