@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.registry import Transfer
-from onnxlint.analyses.ranges.transfers import TRANSFERS
+from onnxlint.analyses.ranges.transfers import TRANSFERS, transfer_of
 from onnxlint.cli.main import cli
 from onnxlint.pipeline import lint
 from onnxlint.testing import model_from_text
@@ -51,6 +51,7 @@ def inspected(path: Path, *options: str) -> dict[str, object]:
 
 def test_a_value_outside_of_its_bounds_is_our_mistake(monkeypatch, tmp_path):
     wrong = Transfer(lambda at: Range.of(-3.0, -2.0, varies=True), 1.0)
+    assert transfer_of("Relu") is not None  # loads the own one, which would else come after
     monkeypatch.setitem(TRANSFERS, "Relu", wrong)
     path = tmp_path / "net.onnx"
     path.write_bytes(model_from_text(NET).SerializeToString())

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from msgspec.structs import replace
 
-from onnxlint.analyses.ranges import control, types
+from onnxlint.analyses.ranges import types
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range, precision, settled
 from onnxlint.analyses.ranges.registry import Transfer
-from onnxlint.analyses.ranges.transfers import POINTWISE, RELATIONS, TRANSFERS
+from onnxlint.analyses.ranges.transfers import is_pointwise, relations_of, transfer_of
 from onnxlint.analyses.ranges.world import Knowledge, World
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.nodes import Node, Origin, Value, attribute_value
@@ -150,9 +150,11 @@ class Evaluation(Knowledge):
         )
 
     def _transferred(self, node: Node, read: list[Range | None]) -> list[Range] | None:
-        transfer = TRANSFERS.get(node.op)
+        transfer = transfer_of(node.op)
         found: Range | Iterable[Range] | None = None
         if node.called is not None or node.subgraphs:
+            from onnxlint.analyses.ranges import control
+
             found, transfer = control.transferred(self, node, read), None
         elif transfer is not None:
             found = transfer.function(At(self, node, read))
@@ -170,7 +172,7 @@ class Evaluation(Knowledge):
     ) -> list[Range]:  # fmt: skip
         """All outputs, rounded to their dtypes, and as narrow as formulas make them."""
         results = [found] if isinstance(found, Range) else list(found)
-        for narrowed in RELATIONS.get(node.op, ()) if transfer is not None and results else ():
+        for narrowed in relations_of(node.op) if transfer is not None and results else ():
             results[0] = narrowed(At(self, node, read), results[0])
         kinds = [self.element_type(value) for value in node.outputs]
         results += [Range.top(each) for each in kinds[len(results) :]]
@@ -187,7 +189,8 @@ class Evaluation(Knowledge):
 
         The others must be the same for all elements along its axes.
         """
-        if node.op not in POINTWISE or made.anchor is not None:
+        transfer = transfer_of(node.op)
+        if transfer is None or not is_pointwise(node.op) or made.anchor is not None:
             return made
         anchored = [slot for slot, each in enumerate(read) if each is not None and each.anchor]
         if len(anchored) != 1:
@@ -201,11 +204,11 @@ class Evaluation(Knowledge):
         there = [Range.of(anchor.low, anchor.high) if at == slot else each
                  for at, each in enumerate(read)]  # fmt: skip
         with np.errstate(all="ignore"):
-            found = TRANSFERS[node.op].function(At(self, node, there))
+            found = transfer.function(At(self, node, there))
         one = found if isinstance(found, Range) else None if found is None else next(iter(found))
         if one is None or one.nan:
             return made
-        one = settled(one, self.element_type(node.output), slack=TRANSFERS[node.op].ulps)
+        one = settled(one, self.element_type(node.output), slack=transfer.ulps)
         return replace(made, anchor=Part(anchor.axes, one.least, one.most))
 
     def _narrowed(self, node: Node, made: Range) -> Range:
@@ -292,7 +295,7 @@ class Evaluation(Knowledge):
     def _infer(self, node: Node) -> None:
         attribute = partial(self.attribute, node)
         for value, shape in zip(
-            node.outputs, types.inferred(node, self.shape_of, attribute, node.op in POINTWISE),
+            node.outputs, types.inferred(node, self.shape_of, attribute, is_pointwise(node.op)),
             strict=False,
         ):  # fmt: skip
             self.typed(value, shape)

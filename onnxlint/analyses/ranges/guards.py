@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.range import Range
-from onnxlint.analyses.ranges.registry import POINTWISE
+from onnxlint.analyses.ranges.transfers import is_pointwise
 from onnxlint.model.file.dtypes import is_float, numpy_dtype
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import MIRRORED, RESHAPING
@@ -116,7 +116,7 @@ def way_of(evaluation: Knowledge, value: Value) -> Iterator[Value]:
         at = ahead.pop()
         yield at
         node = at.producer
-        if node is None or node.op not in POINTWISE or node.scope is not value.scope:
+        if node is None or not is_pointwise(node.op) or node.scope is not value.scope:
             continue
         for before in node.inputs:
             if before is not None and before not in met:
@@ -132,17 +132,12 @@ def _affected(way: list[Value], roots: set[Value]) -> set[Value]:
         grown = False
         for each in reversed(way):
             node = each.producer
-            if each in found or node is None or each not in among or not is_pointwise(node):
+            if each in found or node is None or each not in among or not is_pointwise(node.op):
                 continue
             if any(before in found for before in node.inputs if before is not None):
                 found.add(each)
                 grown = True
     return found
-
-
-def is_pointwise(node: Node) -> bool:
-    """Whether each element that it gives is made of one element of each input."""
-    return node.op in POINTWISE
 
 
 def limits_of(

@@ -9,6 +9,7 @@ import numpy as np
 
 from onnxlint.analyses.ranges import guards
 from onnxlint.analyses.ranges.range import Range, join
+from onnxlint.analyses.ranges.transfers import is_pointwise
 
 if TYPE_CHECKING:
     from onnxlint.analyses.ranges.world import Knowledge
@@ -59,7 +60,7 @@ def _cuttable(evaluation: Knowledge, operand: Value) -> Iterator[tuple[Value, li
     uses: dict[int, int] = {}
     for value in way:
         node = value.producer
-        for read in node.inputs if node is not None and guards.is_pointwise(node) else ():
+        for read in node.inputs if node is not None and is_pointwise(node.op) else ():
             if read is not None:
                 number_of = numbers.of(read)
                 uses[number_of] = uses.get(number_of, 0) + 1

@@ -9,13 +9,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.consequences import consequences
 from onnxlint.analyses.ranges.evaluation import MALFORMED, Evaluation
 from onnxlint.analyses.ranges.hazard import Hazard
 from onnxlint.analyses.ranges.range import Range, limits
 from onnxlint.analyses.ranges.ranges import Ranges
-from onnxlint.analyses.ranges.refinement import refined
-from onnxlint.analyses.ranges.transfers import TRANSFERS
+from onnxlint.analyses.ranges.transfers import transfer_of
 from onnxlint.analyses.ranges.zones import (
     FLOAT16_MOST,
     HALF_ZONES,
@@ -114,6 +112,9 @@ class Hit:
 
     def hazard(self) -> Hazard | None:
         """What is left of it; None where a guard, or a closer look, takes it away."""
+        from onnxlint.analyses.ranges.consequences import consequences
+        from onnxlint.analyses.ranges.refinement import refined
+
         operand = self.operand
         if operand is None:
             return None
@@ -234,7 +235,7 @@ class Watched(Evaluation):
         known = [each for each in read if each is not None]
         if made[0].free and not _multiplies(node, known):
             return
-        transfer = TRANSFERS.get(node.op)
+        transfer = transfer_of(node.op)
         if transfer is None or not all(each.is_finite and not each.failed for each in known):
             return
         try:

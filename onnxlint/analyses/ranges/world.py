@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from onnxlint.analyses.ranges.forms import Forms
 from onnxlint.analyses.ranges.numbering import Numbers
 from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.graph.graph import Graph
@@ -20,6 +19,7 @@ from onnxlint.model.graph.walk import postorder
 if TYPE_CHECKING:
     from onnx import AttributeProto, TypeProto
 
+    from onnxlint.analyses.ranges.forms import Forms
     from onnxlint.analyses.ranges.range import Range
 
 MOST_VISITS = 40
@@ -61,6 +61,8 @@ class World(Struct, eq=False, dict=True):
     @cached_property
     def forms(self) -> Forms:
         """Its values as sums of others."""
+        from onnxlint.analyses.ranges.forms import Forms
+
         return Forms(self.graph, self.numbers)
 
     @cached_property
