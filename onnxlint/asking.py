@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable
 from functools import cache
+from itertools import chain
 
 from onnxlint.analyses import (
     asked_by,
     closure,
     effort_of,
+    in_order,
+    name_of,
     runs_model,
     settles,
     takes_worker,
@@ -37,26 +40,14 @@ def rests_on(rule: Rule, kind: type) -> bool:
     return name_of(kind) in needs_of(rule).requested
 
 
-@cache
 def asks_no_more(rule: Rule) -> bool:
-    """Whether a rule asks the worker nothing once the analysis is there that settles what it does.
-
-    It is loaded for that.
-    """
-    kinds = frozenset[type]().union(*map(closure, (*rule.requests.values(), *rule.wishes.values())))
-    settling = [kind for kind in kinds if settles(kind)]
-    settled = frozenset[type]().union(*map(closure, settling))
-    return bool(settled) and not any(map(takes_worker, kinds - settled))
+    """Whether a rule asks the worker nothing once what settles it is there."""
+    return needs_of(rule).settled
 
 
 def beside(rules: Iterable[Rule]) -> list[type]:
     """The analyses of rules that have a process of their own."""
     return [*map(_kind, sorted(frozenset[str]().union(*(needs_of(each).beside for each in rules))))]
-
-
-def name_of(kind: type) -> str:
-    """How an index calls an analysis."""
-    return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def _kind(name: str) -> type:
@@ -68,13 +59,21 @@ def _kind(name: str) -> type:
 @cache
 def _read(rule: Rule) -> Needs:
     requests, wishes = rule.requests.values(), rule.wishes.values()
-    requested = frozenset[type]().union(*map(closure, requests))
+    requested = tuple(dict.fromkeys(chain.from_iterable(map(in_order, requests))))
+    asked = frozenset(requested).union(*map(closure, wishes))
     runs = any(map(runs_model, requests))
     return Needs(
-        requested=frozenset(map(name_of, requested)),
+        requested=tuple(map(name_of, requested)),
         beside=frozenset(name_of(kind) for kind in requested if getattr(kind, "works_beside", 0)),
         runs=runs,
         may_run=runs or any(map(runs_model, wishes)),
-        effort=sum(map(effort_of, requested.union(*map(closure, wishes)))),
-        settings=tuple(sorted({asked for kind in requested if (asked := asked_by(kind))})),
+        effort=sum(map(effort_of, asked)),
+        settings=tuple(sorted({found for kind in requested if (found := asked_by(kind))})),
+        settled=_is_settled(asked),
     )
+
+
+def _is_settled(asked: frozenset[type]) -> bool:
+    """Whether one of these settles what all of them ask the worker."""
+    settled = frozenset[type]().union(*map(closure, filter(settles, asked)))
+    return bool(settled) and not any(map(takes_worker, asked - settled))

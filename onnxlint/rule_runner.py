@@ -163,7 +163,7 @@ class RuleRunner:
 
     def _wished(self, kind: type) -> Any:
         """An analysis, or None where it cannot be had."""
-        if runs_model(kind) and self._worker is None:
+        if self._worker is None and runs_model(kind):
             return None
         try:
             return self.analyses.get(kind)
@@ -232,6 +232,7 @@ class RuleRunner:
                 raise NotApplicable(why_not)
         if rule.ops and rule.ops.isdisjoint(self.analyses.get(Graph).ops):
             raise NotApplicable(f"the model has no {', '.join(sorted(rule.ops))}")
+        self.analyses.check_not_missing(needs_of(rule).requested)
 
     def report(self, path: str, sha256: str | None) -> ModelReport:
         """Everything in its stable order."""

@@ -8,6 +8,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
+from itertools import chain
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from onnxlint.contributions import Contributions, Contributor, FailureContributor
@@ -41,9 +42,12 @@ class Analyses:
     """
 
     def __init__(self, *given: object) -> None:
-        self._known: dict[type, Any] = {type(thing): thing for thing in given}
+        self._known: dict[type, Any] = {}
         self._built: list[Any] = []
         self._failed: dict[type, Exception] = {}
+        self._settled: dict[str, Exception | None] = {}
+        for thing in given:
+            self.give(thing)
 
     def get(self, kind: type[T]) -> T:
         """The analysis of this type.
@@ -60,12 +64,15 @@ class Analyses:
                     name: self.get(needed)
                     for name, needed in _needs(kind).items()  # type: ignore[arg-type]
                 }
-                self._known[kind] = _builder(kind)(**wanted)
+                self._know(kind, _builder(kind)(**wanted))
                 self._built.append(self._known[kind])
             except Exception as error:
-                self._failed[kind] = error
+                self._failed[kind] = self._settled[name_of(kind)] = error
                 raise
         return self._known[kind]  # type: ignore[no-any-return]
+
+    def _know(self, kind: type, thing: object) -> None:
+        self._known[kind], self._settled[name_of(kind)] = thing, None
 
     def _check_asked_for(self, kind: type) -> None:
         if (asked := asked_by(kind)) is not None:
@@ -81,7 +88,24 @@ class Analyses:
 
     def give(self, thing: object) -> None:
         """Adds what no analysis builds: the model, the worker."""
-        self._known[type(thing)] = thing
+        self._know(type(thing), thing)
+
+    def check_not_missing(self, names: Iterable[str]) -> None:
+        """Looks for one that cannot be had, as far as that is known before another is built.
+
+        So whoever needs these, in this order, need not be loaded to be told why it has no use.
+
+        Raises:
+            NotApplicable: the first of them that is not there cannot be had.
+        """
+        for name in names:
+            if name not in self._settled:
+                return
+            failure = self._settled[name]
+            if isinstance(failure, NotApplicable):
+                raise failure
+            if failure is not None:
+                return
 
     def have(self, kind: type[T]) -> T | None:
         """The analysis of this type if something already built it."""
@@ -132,11 +156,22 @@ def asked_by(kind: type) -> tuple[str, str] | None:
     return getattr(kind, "asked_by", None)
 
 
+def name_of(kind: type) -> str:
+    """How an index calls an analysis."""
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+@cache
+def in_order(kind: type) -> tuple[type, ...]:
+    """An analysis and everything that it is built from, in the order in which it is built."""
+    needed = _needs(kind).values() if is_analysis(kind) else ()
+    return (*dict.fromkeys(chain.from_iterable(map(in_order, needed))), kind)
+
+
 @cache
 def closure(kind: type) -> frozenset[type]:
     """An analysis and everything that it is built from."""
-    needed = _needs(kind).values() if is_analysis(kind) else ()
-    return frozenset({kind}).union(*map(closure, needed))
+    return frozenset(in_order(kind))
 
 
 def runs_model(kind: type) -> bool:

@@ -10,14 +10,16 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from onnxlint.findings import Finding
-from onnxlint.rules.documentation import Documentation
 from onnxlint.severity import Severity, Stage
+
+if TYPE_CHECKING:
+    from onnxlint.rules.documentation import Documentation
 
 RuleFunction = Callable[..., Iterable[Finding]]
 
@@ -52,18 +54,21 @@ class Needs(Struct, frozen=True):
     """What a rule asks for, as the signatures of the rule and of the analyses have it.
 
     `requested` are the analyses that it cannot do without and all that these are built from, as
-    `module:name`. `runs` says whether one of them runs the model, and `may_run` whether one does
-    that it merely wishes for. `beside` are those that have a process of their own. `effort` counts
-    all, wishes included, some of them many times. `settings` are those without which nobody asked
-    for the requested analyses, each with what is said where it is None.
+    `module:name`, in the order in which they are built. `runs` says whether one of them runs the
+    model, and `may_run` whether one does that it merely wishes for. `beside` are those that have a
+    process of their own. `effort` counts all, wishes included, some of them many times. `settings`
+    are those without which nobody asked for the requested analyses, each with what is said where it
+    is None. `settled` says whether one of the analyses, once it is there, leaves nothing to ask of
+    the process that runs the model.
     """
 
-    requested: frozenset[str]
+    requested: tuple[str, ...]
     beside: frozenset[str]
     runs: bool
     may_run: bool
     effort: int
     settings: tuple[tuple[str, str], ...] = ()
+    settled: bool = False
 
 
 class Written(Struct, frozen=True):
@@ -128,6 +133,8 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def documentation(self) -> Documentation:
         """What its docstring says, or its table."""
+        from onnxlint.rules.documentation import Documentation  # for those that are shown
+
         return self.documented or Documentation.parse(self.function.__doc__ or "")
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -142,6 +142,8 @@ class ExpectedOutput(Struct, frozen=True, eq=False):
 class Expected:
     """The outputs of which test data sets say what they should be."""
 
+    asked_by: ClassVar = ("data", NO_EXPECTATION)
+
     def __init__(self, outputs: list[ExpectedOutput]) -> None:
         self._outputs = outputs
 
@@ -157,7 +159,7 @@ class Expected:
             DataError: a file is not a tensor.
         """
         inputs = execution.inputs
-        if inputs.synthetic or (inputs.obstacle is None and not any(inputs.fed.expected)):
+        if inputs.obstacle is None and not any(inputs.fed.expected):
             raise Unavailable(NO_EXPECTATION)
         if not execution.ran:
             raise Unavailable(execution.failure or "the model did not run")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -53,6 +53,8 @@ class ComparedSet(Struct, frozen=True, eq=False):
 class ComparedSets(Struct, frozen=True, eq=False):
     """Both sets; `train` is the one that a model was trained on."""
 
+    asked_by: ClassVar = ("train_data", NO_TRAINING)
+
     train: ComparedSet
     data: ComparedSet
     seed: int
@@ -64,10 +66,10 @@ class ComparedSets(Struct, frozen=True, eq=False):
         """Reads both.
 
         Raises:
-            Unavailable: there is only one, or too little of one.
+            Unavailable: there is only one set, or too little of one.
             DataError: one cannot be read, or does not fit the model.
         """
-        if settings.train_data is None or settings.data is None:
+        if settings.data is None:
             raise Unavailable(NO_TRAINING)
         facts = graph, shapes, openings
         trained = replace(settings, data=settings.train_data, labels=_train_labels(settings))

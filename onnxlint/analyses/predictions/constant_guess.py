@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.predictions.scores import Scores
+from onnxlint.analyses.predictions.labels import NO_LABELS
 from onnxlint.contributions import Contributions
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
+    from onnxlint.analyses.predictions.scores import Scores
     from onnxlint.types import Array
 
 SURE = 1.645
@@ -28,6 +29,8 @@ class ConstantGuess(Struct, frozen=True, eq=False):
     whether predictions follow the labels all the same, beyond chance: a detector of rare events may
     give many false alarms. `correlation` is that of a regression, None where predictions are equal.
     """
+
+    asked_by: ClassVar = ("labels", NO_LABELS)  # as the scores, which are not loaded to say so
 
     scores: Scores
     answer: str | None

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 
-from onnxlint.analyses import Unavailable
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.graph.place import Place
 from onnxlint.settings import LabelSource, Settings
@@ -27,6 +26,8 @@ class Labels(Struct, frozen=True, eq=False, dict=True):
     `folders` are those that the labels are named after, empty ones too; None where a file says
     them.
     """
+
+    asked_by: ClassVar = ("labels", NO_LABELS)
 
     array: Array
     source: LabelSource
@@ -60,14 +61,12 @@ class Labels(Struct, frozen=True, eq=False, dict=True):
         """Reads them.
 
         Raises:
-            Unavailable: none were given.
             DataError: they cannot be read, or there are no samples that they belong to.
         """
         from onnxlint.runtime.data import labels
 
         source = settings.labels
-        if source is None:
-            raise Unavailable(NO_LABELS)
+        assert source is not None  # as `asked_by` says
         if settings.data is None:
             raise DataError(f"{source}: labels require the samples that they belong to (--data)")
         return cls(labels.read(source.file, source.key), source, _folders(source, settings.data))

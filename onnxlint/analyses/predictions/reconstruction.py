@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -47,6 +47,8 @@ class Reconstruction(Struct, frozen=True, eq=False, dict=True):
     The errors are means over the elements of a sample; `scaled` and `scaled_pca` are those of
     elements that are divided by their standard deviation.
     """
+
+    asked_by: ClassVar = ("data", NO_DATA)
 
     bottleneck: Bottleneck
     errors: Array
@@ -102,12 +104,10 @@ class Reconstruction(Struct, frozen=True, eq=False, dict=True):
         """Runs the model on more samples, where few were run.
 
         Raises:
-            Unavailable: there is no data, or the output is no reconstruction of the input.
+            Unavailable: the output is no reconstruction of the input.
         """
         from onnxlint.runtime.metrics import principal_components
 
-        if execution.synthetic:
-            raise Unavailable(NO_DATA)
         bottleneck = Bottleneck.build(graph, shapes)
         if rounding.drawn_by(bottleneck.output) is not None:
             raise Unavailable("the output is drawn at random")
