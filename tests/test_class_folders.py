@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from onnxlint.analyses.predictions.class_names import _listed as listed
 from onnxlint.analyses.predictions.class_names import whole_numbers
 from onnxlint.cli.main import cli as main
-from onnxlint.runtime.data import read
+from onnxlint.runtime.data.reading import read
 from onnxlint.runtime.feeds.synthesis import Slot
 from onnxlint.settings import InputContract
 

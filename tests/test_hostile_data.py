@@ -31,10 +31,10 @@ from onnxlint.runtime.data import (
     headers,
     images,
     labels,
-    read,
 )
 from onnxlint.runtime.data.batching import batched
 from onnxlint.runtime.data.fitting import Fitted, paired
+from onnxlint.runtime.data.reading import read
 from onnxlint.runtime.feeds.synthesis import Slot, attempts
 from onnxlint.runtime.metrics import scoring
 from onnxlint.settings import MOST_SAMPLES, LabelSource, Settings

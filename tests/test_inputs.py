@@ -11,7 +11,7 @@ from onnxlint.analyses import Analyses
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.file.load import open_model
-from onnxlint.runtime.data import read
+from onnxlint.runtime.data.reading import read
 from onnxlint.runtime.feeds.synthesis import Meaning, Slot, attempts
 from onnxlint.settings import Settings
 

@@ -18,7 +18,7 @@ from onnxlint.model.graph.place import Place
 from onnxlint.settings import InputContract
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.data import Fed
+    from onnxlint.runtime.data.fitting import Fed
     from onnxlint.runtime.feeds.synthesis import Slot
     from onnxlint.runtime.statistics.features import Features
     from onnxlint.types import Array
