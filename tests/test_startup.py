@@ -182,3 +182,21 @@ before = onnx.ModelProto
 ])  # fmt: skip
 def test_the_light_onnx_is_all_of_onnx(use):
     python(f"{LIGHT}{use}\nassert onnx.ModelProto is before is onnx.load.__globals__['ModelProto']")
+
+
+IN_PYTHON = """
+from google.protobuf.internal import api_implementation, python_message
+assert api_implementation.Type() == {kind!r}, api_implementation.Type()
+assert ("google.protobuf.text_format" in __import__("sys").modules) is {loaded}
+model = onnx.ModelProto.FromString(onnx.ModelProto(ir_version=8).SerializeToString())
+assert model.ir_version == 8
+assert python_message.GeneratedProtocolMessageType.__module__ == python_message.__name__
+from google.protobuf import text_format
+assert text_format.MessageToString(model) == "ir_version: 8\\n"
+"""
+
+
+@pytest.mark.parametrize("kind", ["upb", "python"])
+def test_classes_in_python_are_loaded_where_they_are_used(monkeypatch, kind):
+    monkeypatch.setenv("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", kind)
+    python(LIGHT + IN_PYTHON.format(kind=kind, loaded=kind == "python"))
