@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from onnxlint.config import Choices, Loaded
+from onnxlint.nearest import nearest
 from onnxlint.rules.packs import PackError, Registry
 from onnxlint.rules.rule import Option, Rule
 from onnxlint.safety.trust import GUARDED_FAMILIES
@@ -257,7 +257,7 @@ def _option(rule: Rule, name: str, key: str) -> Option:
     if key in rule.options:
         return rule.options[key]
     known = ["severity", "reason", *rule.options]
-    near = get_close_matches(key, known, n=1)
+    near = nearest(key, known)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
     raise ConfigError(f"rule {name!r} has no option {key!r}; {hint}")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
 from onnxlint.config import Loaded, fits
+from onnxlint.nearest import nearest
 from onnxlint.toml_tables import ConfigError
 
 MOST_FILES = 20_000
@@ -33,7 +33,7 @@ def check_globs(loaded: Loaded, models: Collection[str]) -> None:
         below = [*_files_below(file.parent)]
         if len(below) > MOST_FILES or any(fits(path, glob, file) for path in below):
             continue
-        near = get_close_matches(glob, [*models, *(Path(path).name for path in models)], n=1)
+        near = nearest(glob, [*models, *(Path(path).name for path in models)])
         hint = f"did you mean {near[0]!r}?" if near else "correct it or remove the table"
         raise ConfigError(f"{file}: {where} {glob!r} matches no file; {hint}")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from msgspec import Struct
+
+from onnxlint.nearest import nearest
 
 _SHA256 = r"(?!0{64})[0-9a-f]{64}"
 _VERSIONED = r"[A-Za-z][\w.-]* \d[\w.+!-]*"
@@ -80,7 +81,7 @@ def check_names(names: list[str]) -> None:
     known = (*FACTS, SIGNATURE)
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
+            near = nearest(name, known)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(
                 f"require names {name!r}, which is not known; {hint}known are {', '.join(known)}; "

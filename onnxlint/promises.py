@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from onnxlint.nearest import nearest
 from onnxlint.origins import SIGNATURE, check_names
 from onnxlint.toml_tables import TABLE, ConfigError, parse_bytes
 
@@ -216,7 +216,7 @@ def known_dtype(name: str | None) -> str | None:
     """A dtype as it is shown; what is none raises `ValueError`."""
     if name is None or name.lower() in DTYPES:
         return name and DTYPES[name.lower()]
-    near = get_close_matches(name, DTYPES, n=1)
+    near = nearest(name, DTYPES)
     hint = f"did you mean {near[0]!r}?" if near else "it must be a dtype such as float32 or int64"
     raise ValueError(f"dtype is {name!r}; {hint}")
 

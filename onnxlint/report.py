@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -270,7 +270,7 @@ def encode(told: object) -> bytes:
     A model may have a million findings, of which JSON takes ten times as long.
     """
     try:
-        return base64.b64encode(msgspec.msgpack.encode(told))
+        return b2a_base64(msgspec.msgpack.encode(told), newline=False)
     except (OverflowError, UnicodeEncodeError):  # integers beyond 64 bits, lone surrogates
         return json.dumps(msgspec.to_builtins(told)).encode()
 
@@ -279,7 +279,7 @@ def decode(data: bytes, kind: type[T]) -> T:
     """What `encode` made of something of this type."""
     if data[:1] in (b"{", b"["):
         return msgspec.convert(json.loads(data), kind)
-    return msgspec.msgpack.decode(base64.b64decode(data), type=kind)
+    return msgspec.msgpack.decode(a2b_base64(data), type=kind)
 
 
 def exit_code(reports: Iterable[ModelReport]) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
+
+from onnxlint.nearest import nearest
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -34,6 +34,8 @@ def read(file: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read, or is no TOML.
     """
+    import tomllib  # most models have no configuration
+
     try:
         if not is_file(file):  # a pipe would be waited for
             raise ConfigError(f"{file}: cannot be read (there is no such file)")
@@ -110,7 +112,7 @@ def _explained(message: str, kind: type[msgspec.Struct], top: type[msgspec.Struc
     key, where = unknown[1], re.search(r" - at `\$([^`]*)`", message)
     path = where[1] if where else ""
     known = _keys_at(inspect.type_info(kind), path)
-    near = get_close_matches(RENAMED.get(key, key), known, n=1)
+    near = nearest(RENAMED.get(key, key), known)
     elsewhere = (
         set() if top is None else {field.encode_name for field in msgspec.structs.fields(top)}
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
+from onnxlint.nearest import nearest
 from onnxlint.remote.address import entered, is_remote
 from onnxlint.toml_tables import exists, is_file
 
@@ -39,7 +38,7 @@ def _remedy(name: str) -> str:
     """What to do about a name that is no model; it may be a command's, with a slip in it."""
     from onnxlint.cli.main import COMMANDS
 
-    near = [_MEANT[name]] if name in _MEANT else get_close_matches(name, COMMANDS, n=1, cutoff=0.75)
+    near = [_MEANT[name]] if name in _MEANT else nearest(name, COMMANDS, cutoff=0.75)
     return f"did you mean 'onnxlint {near[0]}'?" if near else "check the path"
 
 
@@ -50,7 +49,9 @@ def _files(name: str) -> Iterator[tuple[str, str | None]]:
         yield name, None
     elif os.path.isdir(name):  # noqa: PTH112 - a name that no file can have raises nothing
         yield from sorted(_models_below(name), key=lambda each: each[0])
-    elif "\0" not in name and glob.has_magic(name):
+    elif "\0" not in name and any(sign in name for sign in "*?["):
+        import glob
+
         files = sorted(glob.glob(name, recursive=True))  # noqa: PTH207
         yield from ((file, None) for file in files if is_file(Path(file)))
     elif exists(path) or os.path.islink(name):  # noqa: PTH114

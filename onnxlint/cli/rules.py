@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from onnxlint.cli.colours import color_option, console
+from onnxlint.nearest import nearest
 from onnxlint.safety.printable import json_text, printable
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _of_pack(pack: str, registry: Registry) -> list[Rule]:
     rules = [rule for rule in registry.rules if registry.owner(rule) in named]
     if not rules:
         owners = sorted({registry.owner(rule) for rule in registry.rules})
-        near = get_close_matches(pack, owners, n=1)
+        near = nearest(pack, owners)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(owners)}"
         raise click.UsageError(f"no pack {pack!r}; {hint}")
     return rules

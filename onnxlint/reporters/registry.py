@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import cast
 
 from onnxlint.installed import Brought, brought
+from onnxlint.nearest import nearest
 from onnxlint.reporters.protocol import MakeReporter
 from onnxlint.rules.diagnosis import words
 from onnxlint.rules.packs import PackError
@@ -70,7 +70,7 @@ def check_format(name: str) -> None:
         _loaded(brought[name])
     elif name not in FORMATS:
         known = [*FORMATS, *brought]
-        near = get_close_matches(name, [*known, *ALIASES], n=1)
+        near = nearest(name, [*known, *ALIASES])
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
         raise UnknownFormatError(f"unknown format {name!r}; {hint}")
     elif name in NEEDS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
@@ -211,6 +210,8 @@ def _pack(rule: Rule) -> str:
 
 def _line(rule: Rule, error: BaseException | None) -> str:
     """Where the rule's own file stands in the traceback, the innermost time; else the rule."""
+    import traceback  # only a mistake of a rule loads it
+
     code = getattr(rule.function, "__code__", None)
     if code is None:
         return rule.pack or "no file"

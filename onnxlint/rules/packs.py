@@ -6,10 +6,8 @@ import hashlib
 import importlib
 import importlib.util
 import os
-import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +15,7 @@ from msgspec import Struct, field
 
 from onnxlint.findings import ENGINE_PREFIX
 from onnxlint.installed import Brought, brought
+from onnxlint.nearest import nearest
 from onnxlint.rules.diagnosis import FILE_PREFIX, words
 from onnxlint.rules.index import index_of, modules
 from onnxlint.rules.rule import Rule, RuleError
@@ -90,7 +89,7 @@ class Registry(Struct):
         families = sorted({rule.family for rule in self.rules})
         turned = [each for each in families if sorted(each) == sorted(selector.upper())]
         known = [word for rule in self.rules for word in (rule.name, rule.code)]
-        near = turned or get_close_matches(selector, [*known, *families], n=1)
+        near = turned or nearest(selector, [*known, *families])
         return near[0] if near else None
 
 
@@ -139,6 +138,8 @@ def _loaded(label: str, package: str) -> Iterator[Rule]:
 
 
 def _imported(label: str, package: str, *, alone: bool = False) -> Iterator[Rule]:
+    import pkgutil  # of use only for a pack without an index
+
     try:
         with contained():  # what a pack prints is no part of the report
             root = importlib.import_module(package)

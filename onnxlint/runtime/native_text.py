@@ -16,10 +16,10 @@ _FUNCTION = (
 _CONDITION = r"(?:[^.]|\.(?!\s)){1,500}? was false\.\s+(?=\S)"
 _ASSERTION = r"Assertion [`'][^`']{1,500}' failed:\s+(?=\S)"
 
-_SOURCE = re.compile(rf"{_FILE}{_FUNCTION}(?:\s+|:\s+|$)(?:{_CONDITION}|{_ASSERTION})?")
+_SOURCE = rf"{_FILE}{_FUNCTION}(?:\s+|:\s+|$)(?:{_CONDITION}|{_ASSERTION})?"
 """A file of C++ and its line, the function there, and the condition that did not hold."""
 
-_STATUS = re.compile(r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
+_STATUS = r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : "
 
 
 def readable(text: str) -> str:
@@ -27,4 +27,4 @@ def readable(text: str) -> str:
 
     A condition that did not hold stays where nothing else is said.
     """
-    return " ".join(_SOURCE.sub("", _STATUS.sub("", text)).split())
+    return " ".join(re.sub(_SOURCE, "", re.sub(_STATUS, "", text)).split())

@@ -13,6 +13,7 @@ from onnxlint.analyses.comparison.broken_channels import BrokenChannels, Channel
 from onnxlint.analyses.comparison.first_divergence import FirstDivergence, LayerDifferences
 from onnxlint.analyses.comparison.modes import likes_of, mode_of, training_nodes
 from onnxlint.analyses.comparison.reference_model import ComparedModels, ReferenceModel, names_of
+from onnxlint.analyses.comparison.shares import least_share
 from onnxlint.analyses.comparison.value_pairing import ComparedModel
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
@@ -248,16 +249,6 @@ class Reference:
                     output.add(got[output.value.name], wanted[output.like.name])
         except (RunFailure, WorkerDied) as error:
             raise Unavailable(f"the second run of the model failed: {error}") from error
-
-
-def least_share(count: int, of: int) -> float:
-    """The least share that is likely (95%) where `count` of so many were seen: Wilson's bound."""
-    if not count:
-        return 0.0  # also what rounding makes 1e-18 of
-    z, share = 1.645, count / of
-    centre = share + z * z / (2 * of)
-    spread = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return max(0.0, (centre - spread) / (1 + z * z / of))
 
 
 def _holds(side: ComparedModel, value: Value) -> bool:

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.comparison.modes import Mode, is_folded, likes_of, mode_of, training_nodes
-from onnxlint.analyses.comparison.reference import least_share
 from onnxlint.analyses.comparison.reference_model import ReferenceModel
+from onnxlint.analyses.comparison.shares import least_share
 from onnxlint.analyses.comparison.value_pairing import ComparedModel, seen_by_readers
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, serialised

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from onnxlint.analyses.counterexamples.subject import Counterexample as Counterexample
-from onnxlint.analyses.counterexamples.subject import Subject
-
 if TYPE_CHECKING:  # a rule that wishes for them in a static run loads nothing that runs models
+    from onnxlint.analyses.counterexamples.subject import Counterexample, Subject
     from onnxlint.analyses.execution.execution import Execution
     from onnxlint.analyses.execution.run_budget import Work
     from onnxlint.analyses.execution.worker import Worker
@@ -37,6 +35,7 @@ class Counterexamples:
         work: Work,
     ) -> Counterexamples:  # fmt: skip
         """Runs nothing yet."""
+        from onnxlint.analyses.counterexamples.subject import Subject
         from onnxlint.analyses.trace.witnesses import WitnessFolder
 
         folder = WitnessFolder(execution.inputs.settings.witnesses, graph.model.path)

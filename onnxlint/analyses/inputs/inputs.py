@@ -12,7 +12,6 @@ from onnxlint.analyses import Unavailable
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.inputs.hints.caches import tied
 from onnxlint.analyses.inputs.hints.operand_vectors import counted
-from onnxlint.analyses.inputs.hints.refused_sizes import corrected
 from onnxlint.analyses.inputs.hints.tied_sizes import Ties, dims_by, ties_of
 from onnxlint.analyses.inputs.input_semantics import NotFeedableError, input_dims, is_guess, slot_of
 from onnxlint.analyses.static.shapes import Shapes
@@ -21,7 +20,7 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.data import Fed
+    from onnxlint.runtime.data.fitting import Fed
     from onnxlint.runtime.feeds.synthesis import Attempt, Slot
 
 NO_DATA = "needs data (--data)"
@@ -129,6 +128,7 @@ class Inputs(Struct, frozen=True, dict=True):
 
         All other sizes stay.
         """
+        from onnxlint.analyses.inputs.hints.refused_sizes import corrected
         from onnxlint.runtime.feeds.synthesis import attempts, batch_symbol
 
         if not self.synthetic or self.given is not None:
@@ -168,7 +168,7 @@ class Inputs(Struct, frozen=True, dict=True):
 
     @cached_property
     def _read(self) -> Fed | DataError:
-        from onnxlint.runtime.data import read
+        from onnxlint.runtime.data.reading import read
 
         settings = self.settings
         assert settings.data is not None

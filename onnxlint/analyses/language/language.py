@@ -1,9 +1,13 @@
-"""Language models: what must stay the same between their runs."""
+"""Language models: what must stay the same between their runs.
+
+Every question has a module of its own, which is loaded for a model that it can be asked of.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -11,20 +15,20 @@ from onnxlint.analyses.execution.reruns import Reruns
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.worker import Worker
 from onnxlint.analyses.inputs.inputs import Inputs
-from onnxlint.analyses.language.asking import Asked
-from onnxlint.analyses.language.feeds import Feeder
-from onnxlint.analyses.language.first_call import steps_of_two
-from onnxlint.analyses.language.foresight import Foreseen, Foresight
 from onnxlint.analyses.language.interface import interface_of
-from onnxlint.analyses.language.padding import Padded, Padding
-from onnxlint.analyses.language.position_tables import PositionTables, TableLimit
-from onnxlint.analyses.language.promised_positions import Promise, promise_of
-from onnxlint.analyses.language.stepping import Reordered, Step, Stepping
 from onnxlint.analyses.static.precision import Rounding
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.operators import DYNAMIC_SCALES
 from onnxlint.model.graph.place import NotApplicable
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.language.asking import Asked
+    from onnxlint.analyses.language.foresight import Foreseen
+    from onnxlint.analyses.language.padding import Padded
+    from onnxlint.analyses.language.position_tables import TableLimit
+    from onnxlint.analyses.language.promised_positions import Promise
+    from onnxlint.analyses.language.stepping import Reordered, Step
 
 LIMIT = 0.002
 """The largest difference of an output that rounding explains, as a share of its peak in float32.
@@ -70,6 +74,10 @@ class Language:
         if any(True for _ in graph.nodes(*DYNAMIC_SCALES)):
             raise Unavailable("dynamic quantisation rounds all tokens of a run by one scale")
         work.check(Question.SEQUENCES)
+        from onnxlint.analyses.language.asking import Asked
+        from onnxlint.analyses.language.feeds import Feeder
+        from onnxlint.analyses.language.promised_positions import promise_of
+
         feeder = Feeder(
             interface, inputs.slots, reruns.attempt.feeds[0], inputs.settings.seed,
             given=not execution.synthetic,
@@ -85,6 +93,9 @@ class Language:
         Raises:
             Unavailable: there is no cache, or no run without it.
         """
+        from onnxlint.analyses.language.first_call import steps_of_two
+        from onnxlint.analyses.language.stepping import Stepping
+
         try:
             alone = Stepping(self._asked).steps()
         except Unavailable as refused:
@@ -105,6 +116,8 @@ class Language:
         Raises:
             Unavailable: there is no cache, or no room for two samples.
         """
+        from onnxlint.analyses.language.stepping import Stepping
+
         return Stepping(self._asked).reordered()
 
     @cached_property
@@ -114,6 +127,8 @@ class Language:
         Raises:
             Unavailable: the model need not be causal.
         """
+        from onnxlint.analyses.language.foresight import Foresight
+
         return Foresight(self._asked).seen()
 
     def looks_ahead(self, limit: float) -> bool:
@@ -129,6 +144,8 @@ class Language:
         Raises:
             Unavailable: nothing masks padding.
         """
+        from onnxlint.analyses.language.padding import Padding
+
         return Padding(self._asked, LIMIT).changes()
 
     @cached_property
@@ -138,6 +155,8 @@ class Language:
         Raises:
             NotApplicable: there is none, or a run beyond it would cost too much.
         """
+        from onnxlint.analyses.language.position_tables import PositionTables
+
         found = PositionTables(self._asked, self._work, self._promise).limits()
         return [each for each in found if each.promised is not None or not self._miscounts]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import ClassVar
@@ -18,6 +17,7 @@ from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import Place, shortened
+from onnxlint.nearest import nearest
 from onnxlint.origins import FACTS, Fact
 from onnxlint.promises import (
     LONGEST_PATTERN,
@@ -212,5 +212,5 @@ def _nearest(name: str, known: set[str]) -> str | None:
     if len(name) > LONGEST_SPELT:
         return None
     alike = [each for each in known if abs(len(each) - len(name)) <= 1 + len(name) // 3]
-    near = get_close_matches(name, sorted(alike)[:MOST_COMPARED], n=1)
+    near = nearest(name, sorted(alike)[:MOST_COMPARED])
     return near[0] if near else None

@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from onnxlint.analyses.static import signature_trust as trust
-from onnxlint.analyses.static.signed_files import UnsignedError, difference
 from onnxlint.model.file.load import Model
 from onnxlint.model.file.mapped_files import TensorError
-from onnxlint.model.file.signature_bundle import BundleError, SignatureBundle, SignedWith
 from onnxlint.model.file.signature_files import USUAL, SignatureFileError, beside, content
 from onnxlint.model.preflight import Preflight
 from onnxlint.promises import Signers
 from onnxlint.remote.address import is_remote
 from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlint.model.file.signature_bundle import SignatureBundle, SignedWith
 
 
 class SignatureState(StrEnum):
@@ -75,7 +76,12 @@ class Signature:
         return SignatureVerdict(SignatureState.ABSENT)
 
     def _verdicts(self) -> Iterator[SignatureVerdict]:
-        for name, data in self._files():
+        files = dict(self._files())
+        if not files:  # hardly any model has one: what reads and verifies them is not loaded
+            return
+        from onnxlint.model.file.signature_bundle import BundleError, SignatureBundle
+
+        for name, data in files.items():
             if isinstance(data, SignatureFileError):
                 yield SignatureVerdict(SignatureState.UNVERIFIED, name, str(data))
                 continue
@@ -117,6 +123,8 @@ class Signature:
         )  # fmt: skip
 
     def _judged(self, name: str, bundle: SignatureBundle) -> SignatureVerdict:
+        from onnxlint.analyses.static.signed_files import UnsignedError, difference
+
         locations = [each.location for each in self._preflight.externals]
         try:
             differs = difference(self._model, locations, bundle.files)
@@ -130,6 +138,8 @@ class Signature:
         return self._verified(name, bundle)
 
     def _verified(self, name: str, bundle: SignatureBundle) -> SignatureVerdict:
+        from onnxlint.analyses.static import signature_trust as trust
+
         reason = _unverifiable(bundle.signed_with, self._signers)
         if reason is not None or self._signers is None:
             return SignatureVerdict(SignatureState.UNVERIFIED, name, reason or "")
@@ -145,6 +155,9 @@ class Signature:
 
 def _unverifiable(signed_with: SignedWith, signers: Signers | None) -> str | None:
     """Why a signature cannot be verified with what the user gave."""
+    from onnxlint.analyses.static import signature_trust as trust
+    from onnxlint.model.file.signature_bundle import SignedWith
+
     if signed_with is SignedWith.SIGSTORE:
         return (
             "was made with a Sigstore identity, which only the network can verify: "

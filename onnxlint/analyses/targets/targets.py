@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from onnxlint.model.graph.place import NotApplicable
+from onnxlint.nearest import nearest
 from onnxlint.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "targets"
@@ -289,7 +289,7 @@ def resolve(name: str) -> Target:
 def _unknown(name: str) -> str:
     match = _NAME.fullmatch(name)
     wanted = match["family"] if match else name
-    near = get_close_matches(wanted, families(), n=1)
+    near = nearest(wanted, families())
     hint = f"did you mean {near[0]!r}?" if near else f"known targets: {', '.join(families())}"
     return f"unknown target {name!r}; {hint}"
 

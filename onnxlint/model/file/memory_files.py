@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +49,8 @@ class MemoryFiles(Files):
     @cached_property
     def _itself(self) -> Path:
         """The temporary file, which is made when the first one asks."""
+        import tempfile  # not for models that lie in files
+
         try:
             spool = tempfile.NamedTemporaryFile(prefix="onnxlint-", suffix=".onnx")  # noqa: SIM115
             spool.write(self._data)

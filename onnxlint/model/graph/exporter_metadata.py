@@ -11,17 +11,17 @@ LONGEST_SCOPES = 10_000
 """Characters of a list of modules that is read: of the deepest nets it has some hundreds."""
 
 _NAME = r"""(?:'[^'\\]*'|"[^"\\]*")"""
-_NAMES = re.compile(rf"\[{_NAME}(?:, *{_NAME})*\]")
+_NAMES = rf"\[{_NAME}(?:, *{_NAME})*\]"
 """A list of quoted names, as Python prints it. It is not read as Python, which may be anything."""
 
 LONGEST_TRACE = 100_000
 """Characters of a stack trace that are read, its end: of the deepest nets it has ten thousand."""
 
-_FRAME = re.compile(r'^[ \t]*File "([^"\n]+)", line (\d{1,9})', re.MULTILINE)
+_FRAME = r'(?m)^[ \t]*File "([^"\n]+)", line (\d{1,9})'
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
-_PYTHON = re.compile(r"(?:python|pypy)\d\.\d+t?")
+_PYTHON = r"(?:python|pypy)\d\.\d+t?"
 """The folder of the standard library in a `lib`; on Windows its modules are right in a `Lib`."""
 
 _FRAMEWORKS: Mapping[str, frozenset[str]] = {
@@ -63,7 +63,7 @@ def module_path(node_name: str, metadata: Mapping[str, str]) -> str | None:
 
 def _module_from_scopes(scopes: str) -> str | None:
     """Of `['', 'layer1', 'layer1.0', 'conv2d']` the last module; the final entry is the call."""
-    if len(scopes) > LONGEST_SCOPES or _NAMES.fullmatch(scopes) is None:
+    if len(scopes) > LONGEST_SCOPES or re.fullmatch(_NAMES, scopes) is None:
         return None
     names: list[str] = re.findall(_NAME, scopes)
     return names[-2][1:-1] or None if len(names) >= 2 else None
@@ -97,7 +97,7 @@ def source_line(metadata: Mapping[str, str]) -> SourceLine | None:
 
 def _frames(metadata: Mapping[str, str]) -> Iterator[SourceLine]:
     trace = metadata.get("pkg.torch.onnx.stack_trace", "")[-LONGEST_TRACE:]
-    return (SourceLine(path, int(line)) for path, line in _FRAME.findall(trace))
+    return (SourceLine(path, int(line)) for path, line in re.findall(_FRAME, trace))
 
 
 def _is_users(frame: SourceLine) -> bool:
@@ -111,7 +111,7 @@ def _is_foreign(outer: str, inner: str) -> bool:
     """Whether a folder, and what is in it, are of a framework or of the standard library."""
     if outer == "Lib" and inner.removesuffix(".py") in sys.stdlib_module_names:
         return True
-    of_python = outer in {"lib", "lib64"} and _PYTHON.fullmatch(inner) is not None
+    of_python = outer in {"lib", "lib64"} and re.fullmatch(_PYTHON, inner) is not None
     return of_python or inner in _FRAMEWORKS.get(outer, ())
 
 

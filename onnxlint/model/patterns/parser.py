@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 
 from msgspec import Struct
+
+from onnxlint.nearest import nearest
 
 MOST_REPEATS = 16
 """Nodes that a line with `*` takes at most, so that a match costs the same in the longest chain."""
@@ -399,5 +400,5 @@ def _check(read: PatternText) -> None:
 
 def suggestion(word: str, known: Collection[str]) -> str:
     """`; did you mean 'x'?`, where something near is known."""
-    near = get_close_matches(word, sorted(known), n=1)
+    near = nearest(word, sorted(known))
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -7,12 +7,15 @@ import operator
 from collections.abc import Mapping
 from enum import StrEnum
 from math import ceil, floor
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from onnxlint.runtime.protocol import Array
+if TYPE_CHECKING:
+    from onnxlint.types import Array
+
 
 Dim = int | str
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
-from onnxlint.runtime.protocol import Array
+if TYPE_CHECKING:
+    from onnxlint.types import Array
 
 KEPT_FEEDS_BYTES = 16 * 1024 * 1024
 """Synthetic feeds up to this size together are kept; others are made again when they are asked for:
 1,000 pictures of 224 x 224 would take 600 MB."""
 
 
-class Feeds(Sequence[dict[str, Array]]):
+class Feeds(Sequence["dict[str, Array]"]):
     """Feeds that are made when they are asked for, the same every time."""
 
     def __init__(self, count: int, make: Callable[[int], dict[str, Array]]) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import partial
 from math import ceil, floor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnxlint.runtime.feeds.input_slots import Column, Meaning, Slot
-from onnxlint.runtime.protocol import Array
+
+if TYPE_CHECKING:
+    from onnxlint.types import Array
 
 
 class Limit(Enum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct, field
@@ -17,8 +18,10 @@ from onnxlint.runtime.feeds.input_slots import evaluate as evaluate
 from onnxlint.runtime.feeds.input_slots import resolved
 from onnxlint.runtime.feeds.lazy_feeds import Feeds
 from onnxlint.runtime.feeds.random_values import Limit, array_of, limit
-from onnxlint.runtime.protocol import Array
 from onnxlint.settings import MOST_SAMPLES
+
+if TYPE_CHECKING:
+    from onnxlint.types import Array
 
 SMALL_BATCH_ELEMENTS = 1 << 18
 """Samples are run together up to this many input elements: small nets run fast, big ones lean."""

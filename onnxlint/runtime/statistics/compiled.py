@@ -10,15 +10,17 @@ import ctypes
 import math
 import os
 from collections.abc import Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from onnxlint.runtime import COMPILED
 from onnxlint.runtime.protocol import Array, Statistics
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 EXPONENT_BUCKETS = 300
 """Powers of two from 2^-150 (below float32's smallest subnormal) to 2^150 (above its maximum)."""
@@ -298,6 +300,8 @@ def usable_threads() -> int:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # of use only for large arrays
+
     return ThreadPoolExecutor(MOST_THREADS - 1, "onnxlint-passes")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Activations, Finding, Option, Severity, Trace, counted, rule
-from onnxlint.analyses.comparison.reference import least_share
+from onnxlint.analyses.comparison.shares import least_share
 
 
 @rule("ACT011", "subnormal-activations", severity=Severity.WARNING)

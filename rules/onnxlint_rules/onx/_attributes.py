@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 from onnxlint import Node
+from onnxlint.nearest import nearest
 
 _NEVER_EMPTY: dict[int, Any] = {4: "t", 5: "g", 11: "sparse_tensor", 13: "tp"}
 """The field of each type of attribute without a default. A list may be empty; proto3 writers omit
@@ -58,7 +58,7 @@ def problems(node: Node, known: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _rename(name: str, known: Mapping[str, Any]) -> str:
-    near = get_close_matches(name, known, n=1)
+    near = nearest(name, known)
     either = f"rename {name!r} to {near[0]!r}" if near else f"remove {name!r}"
     return f"{either}, or import the opset that has it"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from onnxlint import Finding, Node, Severity
 from onnxlint.model.graph.operators import Listed
+from onnxlint.nearest import nearest
 
 MOST_NAMED = 8
 """Values of one attribute that are reported; a choice: all node modes of a forest may be wrong."""
@@ -37,7 +37,7 @@ def unlisted_values(node: Node, name: str, listed: Listed) -> Iterator[Finding]:
 def _advice(name: str, value: str, listed: Listed) -> str:
     """The value that is meant, where one is near; the same in other capitals is the nearest."""
     by_lower = {each.lower(): each for each in listed.values}
-    near = get_close_matches(value.lower(), by_lower, n=1)
+    near = nearest(value.lower(), by_lower)
     return f"set {name} to {by_lower[near[0]]!r}" if near else f"set {name} to one of these values"
 
 

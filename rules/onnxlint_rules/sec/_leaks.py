@@ -24,17 +24,15 @@ _HOME = (
 KINDS = {
     "user directories": (
         ("/home/", "Users", "\\users", "/users/", "/root/"),
-        re.compile(rf"(?<![\w.~:/\\-])(?:file:/{{2,3}}?)?{_HOME}[^\s\"]*"),
+        rf"(?<![\w.~:/\\-])(?:file:/{{2,3}}?)?{_HOME}[^\s\"]*",
     ),
     "paths of source files": (
         (".py",),
-        re.compile(
-            rf"(?:File \"|^)(?!{_HOME}){_OWN}(?:/|[A-Za-z]:\\)[^\"]*(?:\", line \d+|\.py\(\d+\))"
-        ),
+        (rf"(?:File \"|^)(?!{_HOME}){_OWN}(?:/|[A-Za-z]:\\)[^\"]*(?:\", line \d+|\.py\(\d+\))"),
     ),
     "host names": (
         ("://", "@", "\\\\"),
-        re.compile(
+        (
             r"(?:://|@)(?:[\w-]+\.)+(?:corp|intra|intranet|internal|lan|local)\b"
             r"|://(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b"
             r"|(?<![\w:\\])\\\\[A-Za-z][\w.-]{2,}\\[A-Za-z][\w.$-]*\\"
@@ -42,7 +40,7 @@ KINDS = {
     ),
     "secrets": (
         ("PRIVATE KEY", "AKIA", "ASIA", "ghp_", "github_pat_", "hf_", "://"),
-        re.compile(
+        (
             r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
             r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
             r"|\b(?:ghp_[A-Za-z0-9]{36}|github_pat_\w{22}|hf_[A-Za-z0-9]{30})"
@@ -50,8 +48,9 @@ KINDS = {
         ),
     ),
 }
-"""What should not be published: letters that each must contain, and how it is written. Names of
-machines and images identify nobody, and installed libraries are in the same place everywhere."""
+"""What should not be published: letters that each must contain, and a pattern of how it is written,
+which is compiled for those who have the letters. Names of machines and images identify nobody, and
+installed libraries are in the same place everywhere."""
 
 
 PERSONAL = {"user directories", "secrets"}
@@ -67,7 +66,7 @@ def kinds_in(line: str) -> dict[str, str]:
     """The kinds that a line contains, each with a part of it that may be shown."""
     samples, line = {}, line[:LONGEST]
     for kind, (letters, pattern) in KINDS.items():
-        match = pattern.search(line) if any(part in line for part in letters) else None
+        match = re.search(pattern, line) if any(part in line for part in letters) else None
         if match is not None:
             samples[kind] = match[0][:5] + "…" if kind == "secrets" else match[0][:60]
     return samples
@@ -92,7 +91,7 @@ def _without(kinds: tuple[str, ...], text: str) -> str:
         if kind == "secrets":
             return ""
         find, short = KINDS[kind][1], _SHORT[kind]
-        text = "".join(find.sub(short, line[:LONGEST]) + line[LONGEST:] for line in lines)
+        text = "".join(re.sub(find, short, line[:LONGEST]) + line[LONGEST:] for line in lines)
     return text
 
 

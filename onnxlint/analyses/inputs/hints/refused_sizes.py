@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
     from onnxlint.runtime.feeds.input_slots import Slot
 
-_PAIRS = tuple(map(re.compile, (
+_PAIRS = (
     r"other than 1\. (?P<a>\d+) by (?P<b>\d+)",
     r"[Gg]ot:? (?P<a>\d+),? [Ee]xpected:? (?P<b>\d+)",
     r"[Ee]xpected:? (?P<b>\d+),? (?:but )?[Gg]ot:? (?P<a>\d+)",
     r"W: \{(?P<b>\d+),\d+\} K: (?P<a>\d+)",
     r"C: (?P<a>\d+) kernel channels: (?P<b>\d+) group: (?P<times>\d+)",
-)))  # fmt: skip
+)
 """Two sizes that should be the same; what is wanted is the second, or it is not known which."""
 
-_RESHAPED = re.compile(r"[Ii]nput shape:\{(?P<from>[\d,]+)\}, requested shape:\{(?P<to>[\d,-]+)\}")
+_RESHAPED = r"[Ii]nput shape:\{(?P<from>[\d,]+)\}, requested shape:\{(?P<to>[\d,-]+)\}"
 
 
 def corrected(
@@ -46,14 +46,14 @@ def corrected(
 
 def _pairs(message: str) -> Iterator[tuple[int, int]]:
     for pattern in _PAIRS:
-        for match in pattern.finditer(message):
+        for match in re.finditer(pattern, message):
             groups = match.groupdict()
             yield int(groups["a"]), int(groups["b"]) * int(groups.get("times") or 1)
     yield from _folds(message)
 
 
 def _folds(message: str) -> Iterator[tuple[int, int]]:
-    for match in _RESHAPED.finditer(message):
+    for match in re.finditer(_RESHAPED, message):
         yield from _folded(*([int(dim) for dim in text.split(",")] for text in match.groups()))
 
 
