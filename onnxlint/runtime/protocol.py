@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+from functools import cache
 from typing import IO, Any, Literal, Protocol
 
 import msgspec
@@ -255,8 +256,16 @@ def _decode_array(kind: type, value: Any) -> Any:
 
 
 _ENCODER = msgspec.msgpack.Encoder(enc_hook=_encode_array)
-_REQUESTS = msgspec.msgpack.Decoder(Request, dec_hook=_decode_array)
-_REPLIES = msgspec.msgpack.Decoder(Reply, dec_hook=_decode_array)
+
+
+@cache
+def _requests() -> msgspec.msgpack.Decoder[Request]:
+    return msgspec.msgpack.Decoder(Request, dec_hook=_decode_array)
+
+
+@cache
+def _replies() -> msgspec.msgpack.Decoder[Reply]:
+    return msgspec.msgpack.Decoder(Reply, dec_hook=_decode_array)
 
 
 class Writable(Protocol):
@@ -282,7 +291,7 @@ def send(stream: Writable, message: Request | Reply) -> None:
 def read_request(stream: IO[bytes]) -> Request | None:
     """The next request; None where the stream ends."""
     data = _frame(stream)
-    return None if data is None else _REQUESTS.decode(data)
+    return None if data is None else _requests().decode(data)
 
 
 class Readable(Protocol):
@@ -296,7 +305,7 @@ class Readable(Protocol):
 def read_reply(stream: Readable) -> Reply | None:
     """The next reply; None where the stream ends."""
     data = _frame(stream, LONGEST_REPLY)
-    return None if data is None else _REPLIES.decode(data)
+    return None if data is None else _replies().decode(data)
 
 
 def _frame(stream: Readable, longest: int | None = None) -> bytes | None:

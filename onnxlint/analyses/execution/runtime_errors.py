@@ -12,7 +12,7 @@ from onnxlint.model.graph.nodes import Node
 from onnxlint.model.graph.place import Place
 from onnxlint.runtime.native_text import readable
 
-_WHERE = tuple(map(re.compile, (
+_WHERE = (
     r"running (?P<op>\S+) node\. Name:'(?P<node>[^']*)'",
     r"for (?P<op>\w+)\(\d+\) (?:node with name |\(node:)'(?P<node>[^']*)'",
     r"Node \((?P<node>.*?)\) Op \((?P<op>\w+)\)",
@@ -20,10 +20,10 @@ _WHERE = tuple(map(re.compile, (
     r"[Tt]ype .* node \((?P<node>.*?)\)",
     r"same node name \((?P<node>.*?)\)",
     r"(?P<op>[\w.]+:\w+)\(-?\d+\) is not a registered",
-)))  # fmt: skip
+)
 """How onnxruntime's messages name the node that they are about."""
 
-_WHY = tuple((re.compile(pattern), reason) for pattern, reason in (
+_WHY = (
     (r"(?:implementation|kernel) for (\w+)\((\d+)\)", "no CPU kernel for {}-{} with these dtypes"),
     (r"([\w.]+:\w+)\(-?\d+\) is not a registered", "unknown operator {}"),
     (r"No Op registered for (\w+) with domain_version of (\d+)", "operator {} is not in opset {}"),
@@ -45,16 +45,16 @@ _WHY = tuple((re.compile(pattern), reason) for pattern, reason in (
     (r"other than 1\. (\d+) by (\d+)", "sizes {} and {} do not broadcast"),
     (r"Input shape:(\{.*?\}), requested shape:(\{.*?\})", "shape {} cannot become {}"),
     (r"Got invalid (?:dimensions|rank) for input: (\S+)", "data does not match input {!r}"),
-))  # fmt: skip
+)
 """onnxruntime's usual reasons, and the same in few words."""
 
 MESSAGE_LENGTH = 300
 """onnxruntime's message is cut here: some list every kernel that it has."""
 
-_DECORATION = re.compile(r"Load model from .*? failed:")
+_DECORATION = r"Load model from .*? failed:"
 
 
-_DTYPE_REFUSED = re.compile(
+_DTYPE_REFUSED = (
     r"(?:does not support|not supported for|[Uu]nsupported (?:data ?)?type:?|not implemented for)"
     r" (?:tensor\()?(?:type )?(?:double|float16|bfloat16|float|u?int\d+|bool|string|complex\d+)\b"
 )
@@ -77,7 +77,7 @@ class RuntimeFailure(Struct, frozen=True):
     @property
     def is_of_dtype(self) -> bool:
         """Whether a kernel refuses a dtype, and so whatever is fed."""
-        return _DTYPE_REFUSED.search(self.message) is not None
+        return re.search(_DTYPE_REFUSED, self.message) is not None
 
     def __str__(self) -> str:
         own = shorten(self.message, MESSAGE_LENGTH, placeholder=" …")
@@ -88,24 +88,24 @@ class RuntimeFailure(Struct, frozen=True):
 
 def read_refusal(graph: Graph, text: str) -> RuntimeFailure:
     """Finds place and reason in a message of onnxruntime."""
-    message = readable(_DECORATION.sub("", text))
-    marks = next(filter(None, ([*pattern.finditer(message)] for pattern in _WHERE)), [])
+    message = readable(re.sub(_DECORATION, "", text))
+    marks = next(filter(None, ([*re.finditer(pattern, message)] for pattern in _WHERE)), [])
     named = (_named(graph, **mark.groupdict()) for mark in reversed(marks))  # innermost first
     node = next(filter(None, named), None)
-    found = ((pattern.search(message), reason) for pattern, reason in _WHY)
+    found = ((re.search(pattern, message), reason) for pattern, reason in _WHY)
     reasons = (reason.format(*match.groups()) for match, reason in found if match)
     place = graph.main.place if node is None else node.place
     return RuntimeFailure(place, next(reasons, ""), message)
 
 
-_FUSION = re.compile(r"^fused |/\w*(?:Fusion|Fused)\w*/?$")
+_FUSION = r"^fused |/\w*(?:Fusion|Fused)\w*/?$"
 """What onnxruntime puts around the name of a node that it fused with others."""
 
 
 def _named(graph: Graph, node: str = "", op: str = "") -> Node | None:
     """The node of this name, be it fused; without a name the only one of this operator."""
     if node:
-        names = {node, _FUSION.sub("", _FUSION.sub("", node))}
+        names = {node, re.sub(_FUSION, "", re.sub(_FUSION, "", node))}
         return next((known for known in graph.nodes() if known.name and known.name in names), None)
     nodes = list(graph.nodes(op.replace(":", "::")))
     return nodes[0] if len(nodes) == 1 else None

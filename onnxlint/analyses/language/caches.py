@@ -30,8 +30,8 @@ _TURN = frozenset({"past", "present", "in", "out", "input", "output", "new", "ne
                    "kv"})  # fmt: skip
 """Words of the names of caches by which that of this call differs from that of the last one."""
 
-_CACHED = re.compile(r"past|cache|_states?(?![a-z])|^(conv|ssm|recurrent)", re.IGNORECASE)
-_CROSS = re.compile(r"encoder|cross", re.IGNORECASE)
+_CACHED = r"(?i)past|cache|_states?(?![a-z])|^(conv|ssm|recurrent)"
+_CROSS = r"(?i)encoder|cross"
 
 NEAR = 8
 """Operators between a cache and the output that it is handed on by: a copy, a transposition."""
@@ -75,7 +75,9 @@ def caches_of(
 
 def _is_read_only(slot: Slot) -> bool:
     """Whether it is a cache of an encoder's keys and values, by its name."""
-    return len(slot.dims) == 4 and bool(_CROSS.search(slot.name) and _CACHED.search(slot.name))
+    return len(slot.dims) == 4 and bool(
+        re.search(_CROSS, slot.name) and re.search(_CACHED, slot.name)
+    )
 
 
 def _cache(
@@ -88,7 +90,7 @@ def _cache(
     if time is None:
         free = [at for at, dim in enumerate(dims) if isinstance(dim, str) and at != batch]
         time = free[0] if len(free) == 1 else None
-    is_cross = bool(_CROSS.search(slot.name)) or present is None
+    is_cross = bool(re.search(_CROSS, slot.name)) or present is None
     fixed = time is not None and isinstance(dims[time], int)
     same = after is not None and time is not None and after.dim(time) == dims[time]
     return Cache(slot, value, present, batch, time, is_cross, is_buffer=bool(fixed and same))
@@ -101,7 +103,7 @@ def _by_name(graph: Graph, slots: Sequence[Slot]) -> Iterator[tuple[str, Value]]
         outputs.setdefault(common_words(value.name), []).append(value)
     inputs: dict[tuple[str, ...], list[Slot]] = {}
     for slot in slots:
-        if _CACHED.search(slot.name):
+        if re.search(_CACHED, slot.name):
             inputs.setdefault(common_words(slot.name), []).append(slot)
     for words, found in inputs.items():
         fitting = outputs.get(words, [])

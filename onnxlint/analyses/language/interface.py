@@ -18,12 +18,12 @@ from onnxlint.model.graph.traversal import followers
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Slot
 
-_POSITIONS = re.compile(r"position|^pos(_ids?)?$", re.IGNORECASE)
-_KINDS = re.compile(r"token_type|segment|^type_ids?$", re.IGNORECASE)
-_EMBEDDED = re.compile(r"^(decoder_)?inputs?_embeds?$|^inputs?_embeddings?$", re.IGNORECASE)
-_BRANCH = re.compile(r"use_(past|cache)", re.IGNORECASE)
-_OF_ENCODER = re.compile(r"encoder|cross|memory|src", re.IGNORECASE)
-_KEPT = re.compile(r"logits?_to_keep", re.IGNORECASE)
+_POSITIONS = r"(?i)position|^pos(_ids?)?$"
+_KINDS = r"(?i)token_type|segment|^type_ids?$"
+_EMBEDDED = r"(?i)^(decoder_)?inputs?_embeds?$|^inputs?_embeddings?$"
+_BRANCH = r"(?i)use_(past|cache)"
+_OF_ENCODER = r"(?i)encoder|cross|memory|src"
+_KEPT = r"(?i)logits?_to_keep"
 """Names of inputs, as optimum, onnxruntime-genai, transformers.js and their users write them."""
 
 LEAST_VOCABULARY = 8
@@ -97,7 +97,7 @@ def interface_of(graph: Graph, shapes: Shapes, slots: Sequence[Slot]) -> Interfa
     masks = [slot for slot in rest if _is_mask(slot)]
     heard = next((slot for slot in masks if _fits(slot, states)), None)
     if any(cache.is_cross for cache in caches):  # the states themselves may be fed no more
-        masks = [slot for slot in masks if not _OF_ENCODER.search(slot.name)]
+        masks = [slot for slot in masks if not re.search(_OF_ENCODER, slot.name)]
     masks = [slot for slot in masks if slot is not heard and not _is_of_others(slot, rest, named)]
     return Interface(
         named, rows, width,
@@ -116,7 +116,7 @@ def interface_of(graph: Graph, shapes: Shapes, slots: Sequence[Slot]) -> Interfa
 
 def _named_tokens(slots: Sequence[Slot]) -> Slot | None:
     """Vectors in place of tokens, by their name."""
-    found = [slot for slot in slots if len(slot.dims) == 3 and _EMBEDDED.search(slot.name)]
+    found = [slot for slot in slots if len(slot.dims) == 3 and re.search(_EMBEDDED, slot.name)]
     return found[0] if len(found) == 1 and "float" in found[0].dtype else None
 
 
@@ -125,7 +125,7 @@ def _looked_up(tables: dict[str, tuple[int, int]], slots: dict[str, Slot]) -> Sl
     found = [
         slots[name] for name, (rows, _) in tables.items()
         if rows >= LEAST_VOCABULARY
-        and not _POSITIONS.search(name) and not _KINDS.search(name)
+        and not re.search(_POSITIONS, name) and not re.search(_KINDS, name)
     ]  # fmt: skip
     if len(found) > 1:
         found = [slot for slot in found if "decoder" in slot.name.lower()]
@@ -175,7 +175,7 @@ def _states(slots: Sequence[Slot], tokens: Slot) -> Iterator[Slot]:
     """The states of an encoder, [batch, sequence, width]."""
     for slot in slots:
         is_float = "float" in slot.dtype and len(slot.dims) == 3
-        if is_float and _OF_ENCODER.search(slot.name) and slot is not tokens:
+        if is_float and re.search(_OF_ENCODER, slot.name) and slot is not tokens:
             yield slot
 
 
@@ -187,7 +187,7 @@ def _fits(slot: Slot, states: Slot | None) -> bool:
     """Whether a mask is that of an encoder's states."""
     if states is None or len(slot.dims) != 2:
         return False
-    return bool(_OF_ENCODER.search(slot.name)) or slot.dims[1] == states.dims[1]
+    return bool(re.search(_OF_ENCODER, slot.name)) or slot.dims[1] == states.dims[1]
 
 
 def _is_of_others(mask: Slot, slots: Sequence[Slot], tokens: Slot) -> bool:
@@ -197,5 +197,5 @@ def _is_of_others(mask: Slot, slots: Sequence[Slot], tokens: Slot) -> bool:
     return isinstance(last, str) and last != tokens.dims[1] and last in lengths
 
 
-def _first(slots: Sequence[Slot], name: re.Pattern[str]) -> Slot | None:
-    return next((slot for slot in slots if name.search(slot.name)), None)
+def _first(slots: Sequence[Slot], name: str) -> Slot | None:
+    return next((slot for slot in slots if re.search(name, slot.name)), None)

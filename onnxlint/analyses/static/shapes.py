@@ -27,26 +27,24 @@ if TYPE_CHECKING:
 Dim = int | str | None
 """A fixed size, a symbol, or unknown."""
 
-_FAILURE = re.compile(
-    r"\(op_type:(?P<op>[^,()]*), node name: onnxlint-node:(?P<key>\d+):(?P<index>\d+)\): *"
-)
-_INNER = re.compile(r"Inference error\(s\): \(op_type:(?P<op>[^,()]*)[^()]*\): *")
-_INSIDE = re.compile(r"\(op_type:(?P<op>[^,()]*)[^()]*\): *")
-_PREFIXES = re.compile(r"\[(?:Shape|Type)InferenceError\] *")
-_TAGGED = re.compile(r" in node [^ ()]+ \(onnxlint-node:\d+:\d+\)")
+_FAILURE = r"\(op_type:(?P<op>[^,()]*), node name: onnxlint-node:(?P<key>\d+):(?P<index>\d+)\): *"
+_INNER = r"Inference error\(s\): \(op_type:(?P<op>[^,()]*)[^()]*\): *"
+_INSIDE = r"\(op_type:(?P<op>[^,()]*)[^()]*\): *"
+_PREFIXES = r"\[(?:Shape|Type)InferenceError\] *"
+_TAGGED = r" in node [^ ()]+ \(onnxlint-node:\d+:\d+\)"
 """The node once more, by the name that inference gave it and nobody else knows."""
 
-_CONTRADICTS_DECLARATION = re.compile(r"Inferred (?:shape and existing shape|elem type) differ")
-_MISTAKEN = re.compile(r"Invalid rank for \w+ broadcasting")
+_CONTRADICTS_DECLARATION = r"Inferred (?:shape and existing shape|elem type) differ"
+_MISTAKEN = r"Invalid rank for \w+ broadcasting"
 """onnx 1.23, on constants that it takes for shapes and cannot combine; they may well broadcast."""
 
-_MISSING_INPUT = re.compile(
+_MISSING_INPUT = (
     r"expected to have type but instead is null|Input \d+ is out of bounds"
     r"|inputs are expected to have tensor type"  # QLinearConv's words for it
     r"|Mismatched type: (?:inferred=0 |inferred=\d+ declared=0)"  # of an If's branches
 )
 
-_MISSING_TYPE = re.compile(
+_MISSING_TYPE = (
     r"[Tt]ype (?:for input at index \d+ )?is null|expected to have type info"
     r"|Scan input \d+ was not a tensor|zero_point pair is expected to have"
     r"|onnx's shape inference crashes"  # as at a LabelEncoder
@@ -115,12 +113,12 @@ class InferenceFailure(Struct, frozen=True):
     @property
     def is_missing_input(self) -> bool:
         """Whether an input, or the type of one, is not there."""
-        return _MISSING_INPUT.search(self.reason) is not None
+        return re.search(_MISSING_INPUT, self.reason) is not None
 
     @property
     def contradicts_declaration(self) -> bool:
         """Whether the file declares another type for an output than the one inferred."""
-        return _CONTRADICTS_DECLARATION.match(self.reason) is not None
+        return re.match(_CONTRADICTS_DECLARATION, self.reason) is not None
 
     @property
     def is_conflict(self) -> bool:
@@ -130,7 +128,7 @@ class InferenceFailure(Struct, frozen=True):
         at a valid MeanVarianceNormalization without `axes`. Nor does `_MISTAKEN`.
         """
         inside_standard = self.inner_op is not None and self.node.called is None
-        mistaken = inside_standard or _MISTAKEN.search(self.reason) is not None
+        mistaken = inside_standard or re.search(_MISTAKEN, self.reason) is not None
         return not (mistaken or self.is_missing_input or self.contradicts_declaration)
 
 
@@ -283,7 +281,7 @@ class Shapes:
     def _lacks_type(self, failure: InferenceFailure) -> bool:
         """Whether onnx fails because it does not know the type of what a node reads: no misfit."""
         given = (value for value in failure.node.inputs if value is not None)
-        return _MISSING_TYPE.search(failure.reason) is not None and any(
+        return re.search(_MISSING_TYPE, failure.reason) is not None and any(
             self.type_of(value) is None and value.tensor_proto is None for value in given
         )
 
@@ -402,16 +400,16 @@ def _failures(scopes: list[Scope], message: str) -> Iterator[InferenceFailure]:
     """Reads onnx's messages: of nested failures the innermost node is the one."""
     seen = set()
     for line in message.splitlines():
-        marks = [*_FAILURE.finditer(line)]
+        marks = [*re.finditer(_FAILURE, line)]
         if not marks:
             continue
         mark = marks[-1]
         node = scopes[int(mark["key"])].nodes[int(mark["index"])]
         if node not in seen:
             seen.add(node)
-            reason = _TAGGED.sub("", _PREFIXES.sub("", line[mark.end() :])).strip()
+            reason = re.sub(_TAGGED, "", re.sub(_PREFIXES, "", line[mark.end() :])).strip()
             inner_op = None
-            while inner := _INNER.match(reason):
+            while inner := re.match(_INNER, reason):
                 inner_op, reason = inner["op"], reason[inner.end() :]
             yield InferenceFailure(node, reason.rstrip(".") or "no reason given", inner_op)
 
@@ -422,9 +420,9 @@ def told_inside(message: str) -> tuple[str | None, str]:
     `message` is of the inference of a whole model, which goes on behind the first failure.
     """
     for inside in re.split(r"(?=\(op_type:)", message)[1:]:
-        if (mark := _INSIDE.match(inside)) is None:
+        if (mark := re.match(_INSIDE, inside)) is None:
             continue
-        reason = _PREFIXES.sub("", inside[mark.end() :]).strip().rstrip(".")
-        if not (_MISSING_INPUT.search(reason) or _MISTAKEN.search(reason)):
+        reason = re.sub(_PREFIXES, "", inside[mark.end() :]).strip().rstrip(".")
+        if not (re.search(_MISSING_INPUT, reason) or re.search(_MISTAKEN, reason)):
             return mark["op"], reason
     return None, ""

@@ -41,12 +41,12 @@ _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 9, 13, 14
 _SHORT = 32
 """Fields of fewer bytes than this are passed over in runs: a forest has millions of them."""
 
-_RUN = re.compile(b"(?:%s|%s|%s)++" % (
+_RUN = b"(?:%s|%s|%s)++" % (
     rb"[\x08\x10\x18 (08@HPX`hpx][\x80-\xff]{0,9}[\x00-\x7f]",
     rb"[\x0d\x15\x1d%\-5=EMU\]emu}][\x00-\xff]{4}",
     b"[\n\x12\x1a\"*2:BJRZbjrz](?:%s)" % b"|".join(
         re.escape(bytes([length])) + b"[\\x00-\\xff]{%d}" % length for length in range(_SHORT)),
-))  # fmt: skip
+)  # fmt: skip
 """Fields with a number up to 15, which are tags of one byte: varints, floats and short texts."""
 
 
@@ -184,8 +184,9 @@ def _large_fields(
     """Length-delimited fields of `large` bytes and more: (number, tag start, body start, end)."""
     position = start
     skips = large >= _SHORT and isinstance(buffer, memoryview)  # what is remote comes in pages
+    runs = re.compile(_RUN) if skips else None  # here: whoever reads no model imports this, too
     while position < end:
-        run = _RUN.match(buffer, position, end) if skips else None
+        run = None if runs is None else runs.match(buffer, position, end)
         position = position if run is None else run.end()
         if position == end:
             break
