@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from onnxlint.findings import Diagnostic
+from onnxlint.light_numpy import use_light_numpy
 from onnxlint.light_onnx import use_light_onnx
 from onnxlint.report import ModelReport, encode
 from onnxlint.rules.rule import Rule
@@ -101,6 +102,7 @@ def serve(
     _private_streams()
     if not sys.warnoptions:  # they are for whoever writes a rule, and tests show them
         warnings.simplefilter("ignore")
+    use_light_numpy()
     use_light_onnx()
     gc.set_threshold(SELDOM)
     teller = _Teller(replies, note)

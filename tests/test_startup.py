@@ -200,3 +200,28 @@ assert text_format.MessageToString(model) == "ir_version: 8\\n"
 def test_classes_in_python_are_loaded_where_they_are_used(monkeypatch, kind):
     monkeypatch.setenv("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", kind)
     python(LIGHT + IN_PYTHON.format(kind=kind, loaded=kind == "python"))
+
+
+LIGHT_NUMPY = """
+from onnxlint.light_numpy import use_light_numpy
+use_light_numpy()
+import numpy
+assert numpy.ndarray.__doc__ is None or numpy.__version__ < "2"
+"""
+
+
+@pytest.mark.parametrize("use", [
+    "assert numpy.add(1, 2) == 3 and numpy.einsum('ij->i', numpy.ones((2, 3))).tolist() == [3, 3]",
+    "import numpy.ma, numpy.linalg, numpy.random, numpy.fft, numpy.polynomial, numpy.testing",
+    "import networkx, sympy, onnx.reference, onnxruntime",
+    "import sklearn.ensemble, sklearn.linear_model, scipy.stats",
+])  # fmt: skip
+def test_numpy_without_docstrings_works(use):
+    if "sklearn" in use:
+        pytest.importorskip("sklearn")
+    python(f"{LIGHT_NUMPY}{use}")
+
+
+def test_a_numpy_that_is_loaded_stays_as_it_is():
+    told = "from onnxlint.light_numpy import use_light_numpy\nuse_light_numpy()"
+    python(f"import numpy\n{told}\nassert numpy.ndarray.__doc__")

@@ -27,9 +27,11 @@ State = dict[str, tuple[int, int] | None]
 
 def load() -> None:
     """Loads what a command may need, but for what runs models."""
+    from onnxlint.light_numpy import use_light_numpy
     from onnxlint.light_onnx import use_light_onnx
     from onnxlint.rules.packs import discover
 
+    use_light_numpy()
     use_light_onnx()
     for name in _MODULES:
         importlib.import_module(name)
