@@ -11,15 +11,13 @@ if TYPE_CHECKING:
     from onnxlint.types import Array, Feed
 
 
-_SURE = re.compile(r"batch|^(n|b|bs)$", re.IGNORECASE)
+_SURE = r"(?i)batch|^(n|b|bs)$"
 """Names of axes that are made for any number of samples."""
 
-_OTHER = re.compile(r"node|point|token|edge|atom|box|roi|frame|sample|num_|count", re.IGNORECASE)
+_OTHER = r"(?i)node|point|token|edge|atom|box|roi|frame|sample|num_|count"
 """Names of first axes along which the parts belong together, as the nodes of one graph do."""
 
-_MADE_UP = re.compile(
-    r"((^|_)dim_?|unk__|Dimension\.|_axes_|^[sud])\d+$|^(None|-1|\?)$|\[", re.IGNORECASE
-)
+_MADE_UP = r"(?i)((^|_)dim_?|unk__|Dimension\.|_axes_|^[sud])\d+$|^(None|-1|\?)$|\["
 """Names that exporters give to axes which nobody named, and ours."""
 
 
@@ -79,14 +77,14 @@ class Sizes:
     @property
     def batch_is_sure(self) -> bool:
         """Whether the name tells that any number of samples may be fed."""
-        return self.batch is not None and _SURE.search(self.batch) is not None
+        return self.batch is not None and re.search(_SURE, self.batch) is not None
 
     @property
     def batch_is_something_else(self) -> bool:
         """Whether somebody chose a name for the first axis, and none that tells of samples."""
         if self.batch is None or self.batch_is_sure:
             return False
-        return _MADE_UP.search(self.batch) is None
+        return re.search(_MADE_UP, self.batch) is None
 
     @property
     def batch_is_doubtful(self) -> bool:
@@ -96,7 +94,7 @@ class Sizes:
         axes and no batch, as nodes and edges of a graph, and where there is but one axis, as of a
         recording.
         """
-        named = self.batch is not None and not self.batch_is_sure and _OTHER.search(self.batch)
+        named = self.batch is not None and not self.batch_is_sure and re.search(_OTHER, self.batch)
         apart = any(
             slot.name not in self.batch_axes and any(isinstance(dim, str) for dim in slot.dims)
             for slot in self._slots
