@@ -17,7 +17,8 @@ import pytest
 from msgspec.structs import replace
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.counterexamples.counterexamples import Counterexample, Counterexamples
+from onnxlint.analyses.counterexamples.counterexamples import Counterexamples
+from onnxlint.analyses.counterexamples.subject import Counterexample
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.worker import Worker
 from onnxlint.analyses.ranges.hazard import Hazard

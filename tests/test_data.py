@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from onnxlint.config import load
 from onnxlint.model.file.errors import DataError, MisfitError
-from onnxlint.runtime.data import delimited, read
+from onnxlint.runtime.data import delimited
 from onnxlint.runtime.data.batching import batched
 from onnxlint.runtime.data.fitting import Fitted
+from onnxlint.runtime.data.reading import read
 from onnxlint.runtime.feeds.synthesis import Slot
 from onnxlint.settings import InputContract
 from onnxlint.toml_tables import ConfigError

@@ -19,7 +19,8 @@ from onnxlint.analyses.execution.worker import Worker, WorkerDied
 from onnxlint.analyses.trace.trace import Trace
 from onnxlint.analyses.trace.witnesses import Witnesses, WitnessFolder
 from onnxlint.model.file.load import open_model
-from onnxlint.runtime.data import archives, read
+from onnxlint.runtime.data import archives
+from onnxlint.runtime.data.reading import read
 from onnxlint.runtime.data.saving import save
 from onnxlint.runtime.feeds.synthesis import Slot
 from onnxlint.settings import Settings

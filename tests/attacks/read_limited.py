@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from onnxlint.model.file.errors import DataError
-from onnxlint.runtime.data import labels, read
+from onnxlint.runtime.data import labels
+from onnxlint.runtime.data.reading import read
 from onnxlint.runtime.feeds.synthesis import Slot
 from onnxlint.settings import InputContract
 
