@@ -1,5 +1,7 @@
 """ARC025's knowledge base: every entry finds its example, and leaves its near miss alone."""
 
+import tomllib
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,7 +11,7 @@ from onnxlint.model.file.load import open_model
 from onnxlint.rules.documentation import Documentation
 from onnxlint.settings import Settings
 from onnxlint.testing import problems
-from onnxlint_rules.arc._known_faults import Fault, known_faults
+from onnxlint_rules.arc._known_faults import HERE, Fault, known_faults
 from onnxlint_rules.arc.known_exporter_fault import known_exporter_fault
 
 
@@ -17,7 +19,7 @@ from onnxlint_rules.arc.known_exporter_fault import known_exporter_fault
 def test_entry_finds_its_example_alone(fault, monkeypatch):
     told = Documentation("one entry", "why", "fix", (fault.bad,), (fault.good,))
     only = "onnxlint_rules.arc.known_exporter_fault.known_faults"
-    monkeypatch.setattr(only, lambda: (fault,))
+    monkeypatch.setattr(only, lambda producer: (fault,))
     assert problems(replace(known_exporter_fault, documented=told)) == []
 
 
@@ -26,6 +28,19 @@ def test_names_are_unique_and_each_has_its_report():
     assert len({fault.name for fault in faults}) == len(faults) >= 25
     assert len({fault.exporter or fault.producer for fault in faults}) >= 8
     assert all(fault.reference.startswith("https://github.com/") for fault in faults)
+
+
+def test_faults_are_the_tables_of_the_files():
+    files = sorted(HERE.glob("*.toml"))
+    tables = [tomllib.loads(file.read_text("utf-8"))["fault"] for file in files]
+    assert known_faults() == tuple(Fault(**table) for faults in tables for table in faults)
+
+
+@pytest.mark.parametrize("producer", ["", "pytorch", "PyTorch", "CNTK", "somebody"])
+def test_faults_of_a_producer_are_those_that_its_models_may_have(producer):
+    meant = [each for each in known_faults() if each.producer.lower() in ("", producer.lower())]
+    assert list(known_faults(producer)) == meant
+    assert any(not each.producer for each in meant)
 
 
 @pytest.mark.parametrize(

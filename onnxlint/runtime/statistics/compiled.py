@@ -305,7 +305,7 @@ def _threads() -> ThreadPoolExecutor:
 def compiled() -> ctypes.CDLL | None:
     """The library; None where it was not compiled, or not from this version of its source."""
     try:
-        library = ctypes.CDLL(str(COMPILED))
+        library = ctypes.CDLL(COMPILED)
     except OSError:
         return None
     library.onnxlint_task_size.restype = ctypes.c_int64

@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 HERE = Path(__file__).parent / "known_faults"
+
+_BEGIN = "[[fault]]\n"
+_PRODUCER = re.compile(r'^producer = "(.*)"$', re.MULTILINE)
 
 Size = int | str | None
 
@@ -157,9 +160,20 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-@cache
-def known_faults() -> tuple[Fault, ...]:
-    """All of them, in the order of the files' names."""
-    files = sorted(HERE.glob("*.toml"))
-    tables = (tomllib.loads(file.read_text("utf-8"))["fault"] for file in files)
-    return tuple(Fault(**table) for faults in tables for table in faults)
+@lru_cache(maxsize=8)
+def known_faults(producer: str | None = None) -> tuple[Fault, ...]:
+    """All of them, in the order of the files' names; or those that models of a producer may have.
+
+    Only these are read: to read all takes longer than most rules.
+    """
+    texts = (file.read_text("utf-8") for file in sorted(HERE.glob("*.toml")))
+    entries = (entry for text in texts for entry in text.split(_BEGIN)[1:])
+    return tuple(
+        Fault(**tomllib.loads(entry)) for entry in entries
+        if producer is None or _is_by(entry, producer)
+    )  # fmt: skip
+
+
+def _is_by(entry: str, producer: str) -> bool:
+    found = _PRODUCER.search(entry)
+    return found is None or found[1].lower() == producer.lower()
