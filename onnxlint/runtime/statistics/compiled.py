@@ -319,4 +319,5 @@ def compiled() -> ctypes.CDLL | None:
         ctypes.c_void_p, ctypes.c_int, *[ctypes.c_int64] * 4,
     ]  # fmt: skip
     library.onnxlint_measure_file.restype = ctypes.c_int64
+    library.onnxlint_products.argtypes = [ctypes.c_void_p]
     return library
