@@ -119,6 +119,9 @@ class Worker:
             stderr=self._log,
             env=environment(),
         )
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            _widen(stream.fileno())
         if _CAN_WAIT and self._process.stdin is not None:
             os.set_blocking(self._process.stdin.fileno(), False)
 
@@ -459,6 +462,16 @@ class _Timed:
 
 
 _AT_ONCE = 1 << 20
+"""Bytes that are written or read at once, and that pipes hold where the system lets them."""
+
+
+def _widen(pipe: int) -> None:
+    """An image is so sent in one piece, not in ten, after each of which the reader must run."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # a user's pipes may have only so much
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _AT_ONCE)
 
 
 def return_freed_memory() -> None:
