@@ -8,7 +8,8 @@ by the clock. Memory is the peak of the summed proportional set size of all proc
 start-up: help beside a process that does nothing; a static run of a small model beside a process
     that loads the model into onnxruntime and runs it once, and beside onnx.checker in one; the same
     with a resident process.
-default: the default command on eight models beside such a process, time and memory.
+default: the default command on eight models beside such a process, time and memory; the same with
+    a resident process.
 many: 200 small models in one command, for each model, and with two jobs.
 large: a static run of 100,000 nodes, and of ten times as many.
 weights: 7 GB of weights in a sparse file, as far as memory holds them, beside `cat` of it out
@@ -47,6 +48,9 @@ MANY = 200
 NODES = 100_000
 WITH_CACHE = ("env", "-u", "ONNXLINT_NO_CACHE")
 
+LOADED = 3.0
+"""Seconds in which a resident process has loaded everything."""
+
 CHECKED = "import sys, onnx; onnx.checker.check_model(sys.argv[1])"
 
 
@@ -82,6 +86,7 @@ def served() -> Iterator[None]:
     with subprocess.Popen(lint("serve"), stderr=subprocess.PIPE) as server:
         assert server.stderr is not None
         server.stderr.readline()
+        time.sleep(LOADED)
         yield
         server.terminate()
 
@@ -93,6 +98,9 @@ def default(folder: Path, rounds: int) -> Iterator[str]:
     for model in [*MODELS, transformer]:
         plain, linted = measured([python(PLAIN, model, 1), lint(model)], rounds)
         yield ratio(name_of(model), linted, plain, 3.0)
+        with served():
+            plain, resident = measured([python(PLAIN, model, 1), lint(model)], rounds)
+        yield ratio("  with onnxlint serve", resident, plain, 3.0)
         peak, own = (watched(each).peak / MIB for each in (lint(model), python(PLAIN, model, 1)))
         most = 1.3 * own if own > 300 else own + 120
         yield f"{'':24}{peak:7.0f} MiB beside {own:5.0f} MiB (goal {most:.0f})"

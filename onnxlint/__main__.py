@@ -8,6 +8,9 @@ HELP = os.path.join(os.path.dirname(__file__), "cli", "help.txt")  # noqa: PTH11
 """What `onnxlint --help` says where 80 columns are free: written by `tools/docs/help_text.py`."""
 COLUMNS = 80
 
+_WITHOUT_RUNS = frozenset({"--static-only", "--help", "-h", "--version"})
+"""Options with which no model runs."""
+
 
 def _leave(*_: object) -> None:
     os._exit(128 + signal.SIGINT)
@@ -20,9 +23,20 @@ def main() -> None:
     from onnxlint.resident.client import run_there
 
     run_there(sys.argv[1:])
+    if _runs_models(sys.argv[1:]):
+        from onnxlint.runtime.worker.ahead import start_ahead
+
+        start_ahead()
     from onnxlint.cli.main import main as run
 
     run()
+
+
+def _runs_models(arguments: list[str]) -> bool:
+    """Whether the command is to lint models, as it seems, and to run them."""
+    from onnxlint.resident.client import is_check
+
+    return is_check(arguments) and _WITHOUT_RUNS.isdisjoint(arguments)
 
 
 def _columns() -> int:

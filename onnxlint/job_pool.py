@@ -119,7 +119,10 @@ def _judged(
     jobs: Sequence[Job], lint: Lint, parallel: int, begins: Callable[[str], None] | None
 ) -> Generator[ModelReport]:
     from onnxlint.analyses.execution.worker import Workers
+    from onnxlint.runtime.worker.ahead import end_ahead
 
+    if all(job.static_only for job in jobs):
+        end_ahead()
     workers = Workers()  # each judge has a copy, and the processes that it starts
 
     def judge(number: int, watcher: Watcher, without: Collection[str]) -> ModelReport:

@@ -96,16 +96,17 @@ class JudgingSession:
             self.watcher.begins_anew()
             self.watcher.begins("shape inference")
             analyses.start(beside(self._rules))
-            self._run_rules(runner, worker)
+            self._run_rules(runner, worker, model)
             yield runner
 
-    def _run_rules(self, runner: RuleRunner, worker: Worker | None) -> None:
+    def _run_rules(self, runner: RuleRunner, worker: Worker | None, model: Model) -> None:
         """Runs all rules, those that run no model while processes are waited for."""
         rules = sorted(self._rules, key=_effort)
         running = [rule for rule in rules if wants_worker(rule)]
         others = [rule for rule in rules if not wants_worker(rule)]
         left = deque(running)
-        static = StaticRules(runner, others, left)
+        hashing = model.hashing.steps() if model.hashing is not None else iter(())
+        static = StaticRules(runner, others, left, hashing)
         static.run_beside_children()
         with nullcontext() if worker is None else static.run_beside(worker):
             while left:

@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 
 
 class StaticRules:
-    """Those that have not run yet, one after the other; then parts of the `others`.
+    """Those that have not run yet, one after the other; then parts of the `others`, and what else
+    there is to do.
 
     What these need is made ready as far as no model runs for it. Those that ask nothing more of the
     worker, since an analysis settled it, run and are taken out.
     """
 
-    def __init__(self, runner: RuleRunner, rules: Sequence[Rule], others: deque[Rule]) -> None:
+    def __init__(
+        self, runner: RuleRunner, rules: Sequence[Rule], others: deque[Rule], more: Iterator[None]
+    ) -> None:
         self._runner, self._left, self._others = runner, deque(rules), others
-        self._preparing = chain.from_iterable(map(runner.preparing, [*others]))
+        self._preparing = chain(chain.from_iterable(map(runner.preparing, [*others])), more)
         self._obstacle: BaseException | None = None
 
     def run_beside_children(self) -> None:

@@ -11,10 +11,10 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
-from onnxlint.runtime.worker import client
 from onnxlint.runtime.worker.client import Worker
+from onnxlint.runtime.worker.environment import environment
 
-OWN = ("test_in_memory", "test_worker")
+OWN = ("test_ahead", "test_in_memory", "test_worker")
 """Files that look at the life of a worker's process."""
 
 Kind = tuple[Any, ...]
@@ -47,7 +47,7 @@ def end_spare_workers() -> None:
 
 def _take_or_start(worker: Worker) -> None:
     if worker._process is None and os.getpid() == _owner:
-        kind = (worker.module, worker.memory_limit, *sorted(client._environment().items()))
+        kind = (worker.module, worker.memory_limit, *sorted(environment().items()))
         _kinds[worker] = kind
         process, log = _spare.pop(kind, (None, None))
         if process is not None and log is not None and process.poll() is None:

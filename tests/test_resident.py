@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -70,6 +70,12 @@ def started(home: Path, *options: str, **more: str) -> Iterator[subprocess.Popen
         yield server
         server.terminate()
         assert server.wait(PATIENCE) == 0
+
+
+def test_it_ends_well_before_it_has_loaded_anything(other_home: Path):
+    with started(other_home):
+        pass
+    assert not [each for each in other_home.rglob("*") if each.is_socket()]
 
 
 @pytest.fixture(scope="module")
@@ -171,10 +177,16 @@ def begun(home: Path, model: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def children(process: int) -> set[int]:
+def commands(server: int) -> set[int]:
+    """The processes that run commands for it, and theirs: not the worker that it has ready."""
     import psutil
 
-    return {each.pid for each in psutil.Process(process).children(recursive=True)}
+    found = set[int]()
+    for each in psutil.Process(server).children():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):  # it has just ended
+            if os.getsid(each.pid) == each.pid:
+                found |= {each.pid, *(below.pid for below in each.children(recursive=True))}
+    return found
 
 
 def until(happens: Callable[[], bool]) -> bool:
@@ -191,11 +203,11 @@ def test_a_signal_ends_the_command_there(
     server: subprocess.Popen[str], home: Path, tmp_path: Path, number: signal.Signals
 ):
     client = begun(home, endless(tmp_path))
-    assert until(lambda: len(children(server.pid)) >= 2)  # the command, and its judge
+    assert until(lambda: len(commands(server.pid)) >= 2)  # the command, and its judge
     client.send_signal(number)
     client.communicate(timeout=PATIENCE)
     assert client.returncode == {signal.SIGINT: 130}.get(number, -number)
-    assert until(lambda: not children(server.pid))
+    assert until(lambda: not commands(server.pid))
 
 
 def test_many_commands_at_once(run: Run, home: Path):

@@ -17,6 +17,7 @@ from onnxlint.job import plan
 from onnxlint.pipeline import lint_model
 from onnxlint.rules.packs import discover
 from onnxlint.runtime.worker.client import Worker
+from onnxlint.runtime.worker.environment import environment
 from onnxlint.settings import Settings
 from onnxlint.severity import Severity
 
@@ -137,8 +138,6 @@ def wait_for(condition, seconds=10.0):
 
 
 def test_the_worker_inherits_what_it_needs_and_no_secret(monkeypatch, tmp_path):
-    from onnxlint.runtime.worker.client import _environment
-
     for name in ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "PYTHONSTARTUP", "PATHS"):
         monkeypatch.setenv(name, "secret")
     for name in ("OMP_NUM_THREADS", "LC_ALL", "LD_LIBRARY_PATH"):
@@ -146,8 +145,8 @@ def test_the_worker_inherits_what_it_needs_and_no_secret(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.syspath_prepend("")
-    environment = _environment()
-    assert "secret" not in environment.values()
-    assert [*environment.values()].count("kept") == 3
-    assert environment["PATH"] == os.environ["PATH"]
-    assert {"", str(tmp_path)}.isdisjoint(environment["PYTHONPATH"].split(os.pathsep))
+    variables = environment()
+    assert "secret" not in variables.values()
+    assert [*variables.values()].count("kept") == 3
+    assert variables["PATH"] == os.environ["PATH"]
+    assert {"", str(tmp_path)}.isdisjoint(variables["PYTHONPATH"].split(os.pathsep))

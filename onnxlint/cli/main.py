@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from onnxlint.cli.streams import leave, prepare_streams
+from onnxlint.runtime.worker.ahead import end_ahead
 from onnxlint.safety.memory import is_out_of_memory
 from onnxlint.safety.printable import printable_lines
 from onnxlint.safety.unfinished import Terminated, remove_unfinished
@@ -119,6 +120,7 @@ def main() -> None:
         status = _told("interrupted", INTERRUPTED)
     except Terminated as order:
         remove_unfinished()
+        end_ahead()
         signal.signal(order.number, signal.SIG_DFL)
         os.kill(os.getpid(), order.number)
         status = 128 + order.number
@@ -126,6 +128,7 @@ def main() -> None:
         status = _told(_sentence(error), 2)
         if os.environ.get("ONNXLINT_DEBUG"):
             raise
+    end_ahead()
     if "mpi4py.MPI" in sys.modules:  # its other processes end when Python does
         sys.exit(status)
     leave(status)

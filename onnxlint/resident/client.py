@@ -46,10 +46,15 @@ def run_there(arguments: list[str]) -> None:
 
 
 def _may_be_served(arguments: list[str]) -> bool:
+    """Whether a resident process may run the command."""
+    is_wanted = os.environ.get(OPT_OUT, "0") in ("", "0")
+    return is_wanted and is_check(arguments) and hasattr(os, "environb")
+
+
+def is_check(arguments: list[str]) -> bool:
     """Whether the command seems to be `check`."""
     first = arguments[0] if arguments else ""
-    is_check = first == "check" or first.startswith("-") or "." in first or "/" in first
-    return is_check and hasattr(os, "environb") and os.environ.get(OPT_OUT, "0") in ("", "0")
+    return first == "check" or first.startswith("-") or "." in first or "/" in first
 
 
 def _await(server: Any) -> NoReturn:

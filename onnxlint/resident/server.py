@@ -24,6 +24,7 @@ from onnxlint.resident.request import (
     address,
     is_private,
 )
+from onnxlint.runtime.worker.ahead import end_ahead, start_ahead
 
 LONGEST_REQUEST = 1 << 24
 """Bytes; Linux lets arguments and environment have a few million."""
@@ -66,6 +67,9 @@ class Server:
         self._is_over = False
         self._woken, self._wakes = socket.socketpair()
         self._listener = _listening(self._path)
+        for each in (self._listener, self._woken):
+            self._selector.register(each, selectors.EVENT_READ, None)
+        self._heed_signals()
 
     @property
     def path(self) -> str:
@@ -78,10 +82,8 @@ class Server:
         self._known = warmth.state()
         gc.collect()
         gc.freeze()  # else every fork copies what it looks for garbage in
-        self._heed_signals()
-        self._selector.register(self._listener, selectors.EVENT_READ, None)
-        self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._last = time.monotonic()
+        start_ahead()
         try:
             while self._clients or not self._is_over:
                 left = self._last + self._idle - time.monotonic()
@@ -91,6 +93,7 @@ class Server:
                     self._heed(key.fileobj, key.data)
         finally:
             self._end_listening()
+            end_ahead()
 
     def _heed_signals(self) -> None:
         for each in (self._woken, self._wakes):
@@ -189,7 +192,7 @@ class Server:
                 other.close()
 
     def _reap(self) -> None:
-        """Tells those whose commands have ended how they did."""
+        """Tells those whose commands have ended how they did; the next one finds a worker."""
         for client in [each for each in self._clients if each.child is not None]:
             assert client.child is not None
             child, status = os.waitpid(client.child, os.WNOHANG)
@@ -199,6 +202,8 @@ class Server:
                 with contextlib.suppress(OSError):
                     client.connection.send(told)
                 self._part(client)
+        if not self._is_over:
+            start_ahead()
 
     def _part(self, client: _Client) -> None:
         with contextlib.suppress(KeyError, ValueError):

@@ -1,7 +1,6 @@
 """Running a model: the worker process, its messages, statistics of tensors, synthesised inputs."""
 
 import os
-from pathlib import Path
 
 # From 1.29 on, onnxruntime's Linux wheels tell their maker the names and hashes of the models that
 # they load, and leave a file in the temporary folder. Whoever wants that sets it to 0.
@@ -26,5 +25,5 @@ and returned. Smaller ones, or the heap's end, returned at once would have to be
 every run.
 """
 
-COMPILED = Path(__file__).with_name("_passes.so")
+COMPILED = os.path.join(os.path.dirname(__file__), "_passes.so")  # noqa: PTH118, PTH120 - pathlib takes as long as the rest
 """The compiled passes and taps; there is none where no C compiler was at hand on installation."""

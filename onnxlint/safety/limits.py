@@ -105,8 +105,11 @@ def _container_limits(root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
                     yield int((place / file).read_text())
 
 
-def limit_memory(limit: int | None) -> None:
-    """Caps what this process may allocate, in bytes, where the platform can; None is no cap."""
+def limit_memory(limit: int | None, process: int = 0) -> None:
+    """Caps what a process may allocate, in bytes, where the platform can; None is no cap.
+
+    Without a number it is this one; another one can be limited on Linux alone.
+    """
     if not limit:
         return
     try:
@@ -116,10 +119,12 @@ def limit_memory(limit: int | None) -> None:
     # Data rather than address space: weights that are mapped from a file cost nothing.
     kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
     _, hard = resource.getrlimit(kind)
+    limits = (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(
-            kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
-        )
+        if process:
+            resource.prlimit(process, kind, limits)
+        else:
+            resource.setrlimit(kind, limits)
 
 
 def data_size() -> int:

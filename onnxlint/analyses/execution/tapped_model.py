@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def can_tap(model: ModelProto) -> bool:
     """
     from onnxlint.runtime import COMPILED
 
-    return COMPILED.exists() and bool(model.opset_import)
+    return Path(COMPILED).exists() and bool(model.opset_import)
 
 
 def tap(model: ModelProto, names: Sequence[str]) -> None:

@@ -91,11 +91,7 @@ def _newest_opsets() -> dict[str, int]:
     """The newest opset of each domain that the installed onnx knows."""
     from onnx import defs
 
-    newest: dict[str, int] = {}
-    for schema in defs.get_all_schemas():
-        newest[schema.domain] = max(newest.get(schema.domain, 0), schema.since_version)
-    newest[""] = defs.onnx_opset_version()
-    return newest
+    return {domain: newest for domain, (_, newest) in defs.C.schema_version_map().items()}
 
 
 @cache

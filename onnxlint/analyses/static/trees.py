@@ -100,9 +100,7 @@ class Ensemble:
     @cached_property
     def distinct(self) -> int:
         """How many of the trees that split anything differ."""
-        import numpy as np
-
-        return len(np.unique(self._digests[0][self.splitting]))
+        return len(set(self._digests[0][self.splitting].tolist()))
 
     @property
     def splitting(self) -> Array:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import mmap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from onnxlint.model.file.errors import ModelError
+from onnxlint.model.file.hashing import Hashing
 from onnxlint.model.file.mapped_files import Files, NotAFileError
 from onnxlint.model.file.memory_files import MemoryFiles
 from onnxlint.model.file.protobuf_wire import Skeleton, WireError, skeleton
@@ -46,8 +45,6 @@ LARGEST_TEXT = 256 * 1024**2
 """Bytes of a textual model that are read: a choice. Parsing takes some twenty times as much memory,
 and what is larger is written in binary by everybody."""
 
-HASHED_AT_ONCE = 16 * 1024**2
-
 
 class Model(Struct, eq=False, dict=True):
     """One ONNX file with its external data.
@@ -60,7 +57,7 @@ class Model(Struct, eq=False, dict=True):
     proto: ModelProto
     files: Files
     size: int
-    hashed: str | None
+    hashing: Hashing | None
 
     @cached_property
     def sha256(self) -> str | None:
@@ -68,7 +65,7 @@ class Model(Struct, eq=False, dict=True):
 
         None of a large remote file of which only parts were read, until all of it is.
         """
-        return self.hashed or self.files.late_hash()
+        return self.files.late_hash() if self.hashing is None else self.hashing.result()
 
     @cached_property
     def explained_bytes(self) -> int | None:
@@ -129,7 +126,7 @@ def _files(source: Source) -> Files:
 def _opened(name: str, files: Files, budget: Budget) -> Model:
     try:
         size = _size(name, files)
-        proto, sha256 = _parse(name, files, budget)
+        proto, hashing = _parse(name, files, budget)
     except (OSError, ValueError) as error:  # a NUL in its name is a ValueError
         problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
         raise ModelError(name, problem, "check the path and its permissions") from error
@@ -137,7 +134,7 @@ def _opened(name: str, files: Files, budget: Budget) -> Model:
         raise ModelError(name, "contains no graph", "is it an ONNX model?")
     if _has_broken_text(proto):
         raise ModelError(name, "is not valid UTF-8", "the file is damaged: export it again")
-    return Model(name, proto, files, size, sha256)
+    return Model(name, proto, files, size, hashing)
 
 
 def _size(name: str, files: Files) -> int:
@@ -154,8 +151,11 @@ def _size(name: str, files: Files) -> int:
     return size
 
 
-def _parse(name: str, files: Files, budget: Budget) -> tuple[ModelProto, str | None]:
-    """The model, and the hash of what it was read from; `files` learn where its tensors are."""
+def _parse(name: str, files: Files, budget: Budget) -> tuple[ModelProto, Hashing | None]:
+    """The model, and the hash of what it was read from, which is still to be taken.
+
+    `files` learn where its tensors are.
+    """
     from onnx import ModelProto
 
     text_format = TEXT_FORMATS.get(files.model_file.suffix.lower())
@@ -163,25 +163,14 @@ def _parse(name: str, files: Files, budget: Budget) -> tuple[ModelProto, str | N
         files.need_model()
         text = _text(name, files.model_file)
         proto = _parse_text(name, text, text_format, budget)
-        return proto, hashlib.sha256(text).hexdigest()
+        return proto, Hashing(memoryview(text))
     data = files.map_model()
     reduced = _reduced(name, files.reading(data))
     files.spans = reduced.spans
     try:
-        return ModelProto.FromString(reduced.data), _hash(data) if files.is_hashed else None
+        return ModelProto.FromString(reduced.data), Hashing(data) if files.is_hashed else None
     except Exception as error:  # protobuf's DecodeError, which it does not export alike everywhere
         raise _not_a_model(name, str(error)) from error
-
-
-def _hash(data: mmap.mmap | memoryview) -> str:
-    """The hash of a model; the pages of a mapped file are given back as it goes on."""
-    digest = hashlib.sha256()
-    with memoryview(data) as view:
-        for start in range(0, len(view), HASHED_AT_ONCE):
-            digest.update(view[start : start + HASHED_AT_ONCE])
-            if isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-                data.madvise(mmap.MADV_DONTNEED, start, min(HASHED_AT_ONCE, len(view) - start))
-    return digest.hexdigest()
 
 
 def _reduced(name: str, data: memoryview) -> Skeleton:

@@ -24,6 +24,8 @@ from onnx import (
     shape_inference,
 )
 
+from onnxlint.runtime.shape_inference.onnx_inference import infer_shapes
+
 
 def packed(questions: Iterable[ModelProto]) -> bytes:
     """Models of one node each, as `complaints` takes them."""
@@ -41,7 +43,7 @@ def _complaint(model: ModelProto) -> str | None:
     if expanded is None:
         return None
     try:
-        shape_inference.infer_shapes(expanded, strict_mode=True, data_prop=True)
+        infer_shapes(expanded, strict=True, data_prop=True)
     except shape_inference.InferenceError as error:
         return str(error)
     return None

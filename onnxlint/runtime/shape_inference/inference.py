@@ -23,13 +23,13 @@ from onnx import (
     TypeProto,
     ValueInfoProto,
     defs,
-    helper,
     shape_inference,
 )
 
 from onnxlint.model.file.messages import Container, containers, nested, subgraphs
 from onnxlint.model.graph.walk import postorder
 from onnxlint.runtime.shape_inference.inferred import Inferred
+from onnxlint.runtime.shape_inference.onnx_inference import infer_shapes
 
 if TYPE_CHECKING:
     from onnx import AttributeProto
@@ -115,7 +115,7 @@ def _fill_sparse(container: Container) -> None:
         for sparse in container.sparse_initializer:
             name = sparse.values.name
             if name not in known:
-                dense = helper.make_tensor_type_proto(sparse.values.data_type, sparse.dims)
+                dense = _tensor(sparse.values.data_type, sparse.dims)
                 container.value_info.append(ValueInfoProto(name=name, type=dense))
         del container.sparse_initializer[:]
 
@@ -227,7 +227,7 @@ def _import_veil(model: ModelProto) -> None:
     for importer in (model, *model.functions):
         imported = {entry.domain for entry in importer.opset_import}
         if _VEIL[0] not in imported and (imported or importer is model):
-            importer.opset_import.append(helper.make_opsetid(_VEIL[0], 1))
+            importer.opset_import.add(domain=_VEIL[0], version=1)
 
 
 def functions_of(model: ModelProto) -> dict[tuple[str, str], FunctionProto]:
@@ -251,7 +251,7 @@ def _infer_stubbornly(
         if inferred is not None:
             break
         try:
-            inferred = shape_inference.infer_shapes(serialized, data_prop=data_prop)
+            inferred = infer_shapes(serialized, data_prop=data_prop)
             break
         except shape_inference.InferenceError as error:
             tags = _TAG.findall(str(error))
@@ -269,7 +269,7 @@ def _infer_strictly(
     serialized: bytes, complaints: list[str], *, data_prop: bool
 ) -> ModelProto | None:
     try:
-        return shape_inference.infer_shapes(serialized, strict_mode=True, data_prop=data_prop)
+        return infer_shapes(serialized, strict=True, data_prop=data_prop)
     except shape_inference.InferenceError as error:
         complaints.append(str(error))
         return None
@@ -310,8 +310,17 @@ def _types_in(container: Container) -> Iterator[tuple[str, TypeProto]]:
 def _types(container: Container) -> Types:
     types = dict(_types_in(container))
     for tensor in container.initializer if isinstance(container, GraphProto) else ():
-        types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
+        types[tensor.name] = _tensor(tensor.data_type, tensor.dims)
     return types
+
+
+def _tensor(element_type: int, dims: Iterable[int]) -> TypeProto:
+    made = TypeProto()
+    made.tensor_type.elem_type = element_type
+    made.tensor_type.shape.SetInParent()
+    for size in dims:
+        made.tensor_type.shape.dim.add(dim_value=size)
+    return made
 
 
 def _called(
@@ -327,6 +336,8 @@ def _infer_function(
     function: FunctionProto, calls: list[Call], model: ModelProto, *, data_prop: bool
 ) -> None:
     """Infers a body as a graph, and writes the types of all its values to `value_info`."""
+    from onnx import helper
+
     graph = helper.make_graph(_bound(function, [node for node, _ in calls]), "body", [], [])
     for slot, name in enumerate(function.input):
         given = [types.get(_name(node.input, slot)) for node, types in calls]
@@ -337,7 +348,7 @@ def _infer_function(
                              opset_imports=function.opset_import or model.opset_import)  # fmt: skip
     _import_veil(body)
     with suppress(shape_inference.InferenceError):  # what it declares is known all the same
-        body = shape_inference.infer_shapes(body, data_prop=data_prop)
+        body = infer_shapes(body, data_prop=data_prop)
     _give_back_references(function, body.graph)
     del function.value_info[:], function.node[:]
     function.node.extend(body.graph.node)
@@ -386,6 +397,8 @@ def _bind(attribute: AttributeProto, given: list[dict[str, AttributeProto]]) -> 
 
 def _common_type(types: Sequence[TypeProto | None]) -> TypeProto | None:
     """The type that holds at every call: a dim that differs is unknown, as is any other type."""
+    from onnx import helper
+
     first = types[0]
     if first is None or all(other == first for other in types):
         return first
@@ -440,7 +453,7 @@ def _infer_symbolically(model: ModelProto) -> ModelProto:
             _forget_tags(info.type)
             model.graph.value_info.append(info)
     try:
-        return shape_inference.infer_shapes(model, data_prop=True)
+        return infer_shapes(model, data_prop=True)
     except shape_inference.InferenceError:
         return model
 

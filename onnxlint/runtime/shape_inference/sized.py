@@ -11,6 +11,7 @@ import numpy as np
 from onnxlint.model.file.messages import containers
 from onnxlint.model.graph.operators import ON_SIZES
 from onnxlint.runtime.shape_inference.node_numbers import NUMBER
+from onnxlint.runtime.shape_inference.onnx_inference import infer_shapes
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
@@ -85,15 +86,13 @@ def _declared(
 
 def _compute_sizes(model: ModelProto) -> None:
     """Puts constants in the place of nodes whose results follow from sizes, while there are any."""
-    from onnx import shape_inference
-
     known = _stored(model.graph)
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     _computed_once(model.graph, {}, known, opsets)
     if not any(node.op_type in ("Shape", "Size") for node in model.graph.node):
         return
     for _ in range(MOST_PASSES):
-        inferred = shape_inference.infer_shapes(model, data_prop=True)
+        inferred = infer_shapes(model, data_prop=True)
         if not _computed_once(model.graph, _shapes(inferred.graph), known, opsets):
             return
 

@@ -309,7 +309,7 @@ def _threads() -> ThreadPoolExecutor:
 def compiled() -> ctypes.CDLL | None:
     """The library; None where it was not compiled, or not from this version of its source."""
     try:
-        library = ctypes.CDLL(str(COMPILED))
+        library = ctypes.CDLL(COMPILED)
     except OSError:
         return None
     library.onnxlint_task_size.restype = ctypes.c_int64
@@ -323,4 +323,5 @@ def compiled() -> ctypes.CDLL | None:
         ctypes.c_void_p, ctypes.c_int, *[ctypes.c_int64] * 4,
     ]  # fmt: skip
     library.onnxlint_measure_file.restype = ctypes.c_int64
+    library.onnxlint_products.argtypes = [ctypes.c_void_p]
     return library

@@ -347,6 +347,131 @@ __attribute__((target("avx2,fma"))) static void measure_avx2(Task *task)
 }
 #endif
 
+/* Sums of products of one matrix with vectors, and what they are bounded by; products.py calls this.
+
+   Of each column: the sum of centre * w, of radius * |w|, of bulk * |w|, of |w|, and the extremes. */
+typedef float Weight __attribute__((aligned(1))); /* as it lies in a file */
+
+typedef struct {
+    const Weight *weights;
+    int64_t terms, columns;        /* what is summed, and how many sums */
+    int64_t by_term, by_column;    /* elements from one to the next; one of them is 1 */
+    const double *centre, *radius, *bulk; /* of each term */
+    double *centres, *radii, *masses, *sizes; /* of each column, 0 at first */
+    float *lows, *highs;           /* as above, FLT_MAX and -FLT_MAX at first */
+} Products;
+
+#define BESIDE 1024 /* columns, 20 KiB of sums */
+
+/* One weight into the sums of its column; a function would keep the loop from running in lanes. */
+#define ADD(t)                                                   \
+    {                                                            \
+        float narrow = w##t[i];                                  \
+        uint32_t magnitude = bits_of(narrow) & MAGNITUDE;        \
+        double wide = narrow, size = __builtin_fabs(wide);       \
+        most = magnitude > most ? magnitude : most;              \
+        low = narrow < low ? narrow : low;                       \
+        high = narrow > high ? narrow : high;                    \
+        sum += centre[t] * wide, spread += radius[t] * size;     \
+        mass += bulk[t] * size, all += size;                     \
+    }
+
+/* Adds one term, or four, to the sums of some columns, which are read and written once for all
+   four. The largest magnitude's bits. */
+INLINE uint32_t add_terms(const Products *task, int64_t first, int64_t count, int64_t term, int four)
+{
+    double * centres = task->centres + first, *restrict radii = task->radii + first;
+    double * masses = task->masses + first, *restrict sizes = task->sizes + first;
+    float * lows = task->lows + first, *restrict highs = task->highs + first;
+    const double * centre = task->centre + term, *restrict radius = task->radius + term;
+    const double * bulk = task->bulk + term;
+    const float * w0 = task->weights + term * task->by_term + first;
+    const float * w1 = four ? w0 + task->by_term : w0;
+    const float * w2 = four ? w1 + task->by_term : w0;
+    const float * w3 = four ? w2 + task->by_term : w0;
+    uint32_t most = 0;
+#pragma GCC ivdep /* no two of the arrays overlap */
+    for (int64_t i = 0; i < count; i++) {
+        double sum = centres[i], spread = radii[i], mass = masses[i], all = sizes[i];
+        float low = lows[i], high = highs[i];
+        ADD(0)
+        if (four) {
+            ADD(1)
+            ADD(2)
+            ADD(3)
+        }
+        centres[i] = sum, radii[i] = spread, masses[i] = mass, sizes[i] = all;
+        lows[i] = low, highs[i] = high;
+    }
+    return most;
+}
+
+/* Rows that lie in one piece: all sums of some columns at once. Whether all weights are finite. */
+INLINE int by_rows(const Products *task)
+{
+    uint32_t most = 0;
+    for (int64_t first = 0; first < task->columns; first += BESIDE) {
+        int64_t left = task->columns - first, count = left < BESIDE ? left : BESIDE;
+        for (int64_t term = 0; term < task->terms;) {
+            int four = term + 4 <= task->terms;
+            uint32_t found = four ? add_terms(task, first, count, term, 1)
+                                  : add_terms(task, first, count, term, 0);
+            most = found > most ? found : most;
+            term += four ? 4 : 1;
+        }
+    }
+    return most < INFINITE;
+}
+
+/* Columns that lie in one piece: one after the other. */
+INLINE int by_columns(const Products *task)
+{
+    uint32_t most = 0;
+    for (int64_t column = 0; column < task->columns; column++) {
+        const float * w = task->weights + column * task->by_column;
+        double centre = 0, radius = 0, mass = 0, sum = 0;
+        float low = FLT_MAX, high = -FLT_MAX;
+        for (int64_t i = 0; i < task->terms; i++) {
+            uint32_t magnitude = bits_of(w[i]) & MAGNITUDE;
+            most = magnitude > most ? magnitude : most;
+            double wide = w[i], size = __builtin_fabs(wide);
+            centre += task->centre[i] * wide;
+            radius += task->radius[i] * size;
+            mass += task->bulk[i] * size;
+            sum += size;
+            low = w[i] < low ? w[i] : low;
+            high = w[i] > high ? w[i] : high;
+        }
+        task->centres[column] = centre, task->radii[column] = radius;
+        task->masses[column] = mass, task->sizes[column] = sum;
+        task->lows[column] = low, task->highs[column] = high;
+    }
+    return most < INFINITE;
+}
+
+INLINE int products(const Products *task)
+{
+    return task->by_column == 1 ? by_rows(task) : by_columns(task);
+}
+
+static int products_anywhere(const Products *task) { return products(task); }
+
+#if defined(__x86_64__)
+__attribute__((target("avx2,fma"))) static int products_avx2(const Products *task)
+{
+    return products(task);
+}
+#endif
+
+/* Whether all weights are finite; if not, the sums mean nothing. */
+int onnxlint_products(const Products *task)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return products_avx2(task);
+#endif
+    return products_anywhere(task);
+}
+
 /* The size of a task, for compiled.py to compare. */
 int64_t onnxlint_task_size(void) { return sizeof(Task); }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import re
 import select
 import signal
 import subprocess
@@ -18,8 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from onnxlint.runtime import WORKER_ENVIRONMENT
 from onnxlint.runtime.native_text import readable
+from onnxlint.runtime.worker.ahead import Taken, taken_over
+from onnxlint.runtime.worker.environment import MODULE, command, environment
 from onnxlint.safety.limits import Alarm, Budget, default_memory_limit
 
 if TYPE_CHECKING:
@@ -35,15 +35,6 @@ if TYPE_CHECKING:
         Run,
         Statistics,
     )
-
-INHERITED = re.compile(
-    r"PATH|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|LD_.*|DYLD_.*"
-    r"|PYTHON(?:HOME|HASHSEED|MALLOC|DEVMODE|DONTWRITEBYTECODE|PYCACHEPREFIX|NOUSERSITE|WARNINGS)"
-    r"|(?:OMP|KMP|MKL|OPENBLAS|BLIS|GOTO|MALLOC|ORT|ONNXLINT|ASAN|UBSAN|LSAN)_.*",
-    re.IGNORECASE,
-)
-"""The variables that the worker gets: what starting Python and tuning native code needs. Whatever
-secrets the others hold, no model's kernels are run beside them."""
 
 
 class RunFailure(Exception):  # noqa: N818 - the model's failure, not ours
@@ -75,6 +66,8 @@ class LimitReached(WorkerDied):
 Meanwhile = Callable[[], bool]
 """Does a piece of work, and raises nothing; whether there was one."""
 
+Process = subprocess.Popen[bytes] | Taken
+
 
 def nothing() -> bool:
     """There is no work."""
@@ -88,7 +81,7 @@ class Worker:
     and in bytes for the whole process; `budget` is what the model that it runs has left.
     """
 
-    module = "onnxlint.runtime.worker"
+    module = MODULE
     runs_model = True
     """What is built from a worker runs the model."""
 
@@ -96,9 +89,9 @@ class Worker:
         self.time_limit = time_limit
         self.memory_limit = memory_limit or default_memory_limit()
         self.budget: Budget | None = None
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
-        self._process: subprocess.Popen[bytes] | None = None
-        self._dying: list[subprocess.Popen[bytes]] = []
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        self._process: Process | None = None
+        self._dying: list[Process] = []
         self.session = 0
         """Counts the sessions, and the ends of the process, so that users know theirs."""
         self.cut_short: list[LimitReached] = []
@@ -119,16 +112,26 @@ class Worker:
         if self._process is not None and self._process.poll() is None:
             return
         self._end()
-        limit, parent = str(self.memory_limit or 0), str(os.getpid())
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", self.module, limit, parent],
+        self._process = self._taken_over() or subprocess.Popen(
+            command(self.module, self.memory_limit or 0, os.getpid()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=_environment(),
+            env=environment(),
         )
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            _widen(stream.fileno())
         if _CAN_WAIT and self._process.stdin is not None:
             os.set_blocking(self._process.stdin.fileno(), False)
+
+    def _taken_over(self) -> Taken | None:
+        """The process that was started before it was known for what."""
+        taken = taken_over(self.module, self.memory_limit)
+        if taken is not None:
+            self._log.close()
+            self._log = taken.log
+        return taken
 
     def load(
         self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False,
@@ -330,9 +333,7 @@ class Workers:
         self._workers.clear()
 
 
-def _exchange(
-    process: subprocess.Popen[bytes], request: Request, patience: _Patience
-) -> Reply | None:
+def _exchange(process: Process, request: Request, patience: _Patience) -> Reply | None:
     """Sends a request and waits for the reply; None where the worker is gone.
 
     Raises:
@@ -357,9 +358,7 @@ _CAN_WAIT = sys.platform != "win32"
 
 
 @contextlib.contextmanager
-def _ended_late(
-    process: subprocess.Popen[bytes], allowed: float, is_late: threading.Event
-) -> Iterator[None]:
+def _ended_late(process: Process, allowed: float, is_late: threading.Event) -> Iterator[None]:
     """Ends a process after so many seconds, where pipes cannot be waited for.
 
     Elsewhere nobody need watch: a thread for each request takes as long as a small model.
@@ -463,6 +462,16 @@ class _Timed:
 
 
 _AT_ONCE = 1 << 20
+"""Bytes that are written or read at once, and that pipes hold where the system lets them."""
+
+
+def _widen(pipe: int) -> None:
+    """An image is so sent in one piece, not in ten, after each of which the reader must run."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # a user's pipes may have only so much
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _AT_ONCE)
 
 
 def return_freed_memory() -> None:
@@ -480,20 +489,3 @@ def _c_library() -> ctypes.CDLL:
     import ctypes
 
     return ctypes.CDLL(None)
-
-
-def _environment() -> dict[str, str]:
-    """What the worker needs of ours; it finds modules where they were found here.
-
-    Never in the working folder, where anybody may have put a file of a module's name.
-    """
-    kept = {name: text for name, text in os.environ.items() if INHERITED.fullmatch(name)}
-    own = str(Path(__file__).parents[3])
-    folders = [folder for folder in sys.path if folder and not _is_working_folder(folder)]
-    return {**WORKER_ENVIRONMENT, **kept, "PYTHONPATH": os.pathsep.join([*folders, own])}
-
-
-def _is_working_folder(folder: str) -> bool:
-    with contextlib.suppress(OSError):
-        return os.path.samefile(folder, os.curdir)  # noqa: PTH121
-    return False

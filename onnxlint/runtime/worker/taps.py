@@ -61,7 +61,7 @@ class Taps:
         """Makes the operator known to a session, if there are taps."""
         if self._names:
             self._listen()
-            options.register_custom_ops_library(str(COMPILED))
+            options.register_custom_ops_library(COMPILED)
 
     @contextmanager
     def shown_to(self, take: Take) -> Iterator[None]:
@@ -121,7 +121,7 @@ def _array(dtype: int, data: int | None, shape: tuple[int, ...]) -> Array | None
 
 @cache
 def _library() -> ctypes.CDLL:
-    library = ctypes.CDLL(str(COMPILED))
+    library = ctypes.CDLL(COMPILED)
     library.onnxlint_show.argtypes = [_SHOW, ctypes.c_int64]
     library.onnxlint_show.restype = None
     return library

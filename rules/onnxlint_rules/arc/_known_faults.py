@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent / "known_faults"
 
+_BEGIN = "[[fault]]\n"
+_PRODUCER = re.compile(r'^producer = "(.*)"$', re.MULTILINE)
+
 Size = int | str | None
 
 
@@ -157,20 +160,20 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-@lru_cache(maxsize=8)  # models of one exporter are linted together
+@lru_cache(maxsize=8)
 def known_faults(producer: str | None = None) -> tuple[Fault, ...]:
-    """All of them, or those of a producer's models, in the order of the files' names."""
-    tables = (table for file in sorted(HERE.glob("*.toml")) for table in _tables(file))
-    wanted = (table for table in tables if producer is None or _may_be_of(table, producer))
-    return tuple(Fault(**tomllib.loads(table)) for table in wanted)
+    """All of them, in the order of the files' names; or those that models of a producer may have.
+
+    Only these are read: to read all takes longer than most rules.
+    """
+    texts = (file.read_text("utf-8") for file in sorted(HERE.glob("*.toml")))
+    entries = (entry for text in texts for entry in text.split(_BEGIN)[1:])
+    return tuple(
+        Fault(**tomllib.loads(entry)) for entry in entries
+        if producer is None or _is_by(entry, producer)
+    )  # fmt: skip
 
 
-def _tables(file: Path) -> list[str]:
-    """The text of each table: to parse all of them takes longer than to look for one's faults."""
-    return re.split(r"^\[\[fault\]\]$", file.read_text("utf-8"), flags=re.MULTILINE)[1:]
-
-
-def _may_be_of(table: str, producer: str) -> bool:
-    """Whether a table is of a producer, or of any."""
-    named = re.search(r'^producer = "(.*)"$', table, re.MULTILINE)
-    return named is None or named[1].lower() == producer.lower()
+def _is_by(entry: str, producer: str) -> bool:
+    found = _PRODUCER.search(entry)
+    return found is None or found[1].lower() == producer.lower()

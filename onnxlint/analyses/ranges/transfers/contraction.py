@@ -11,12 +11,16 @@ from msgspec import Struct
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import MOST_BOXES, Range, precision, together
 from onnxlint.model.file.dtypes import is_float
+from onnxlint.runtime.statistics.products import products
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
 
 CHUNK = 1 << 22
 """Weights that are read at a time, so that no copy of a large matrix is made."""
+
+FEW_ROWS = 4
+"""Rows of boxes that weights are read for one by one: for more, products of matrices are faster."""
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -65,6 +69,9 @@ def by_weights(low: Array, high: Array, weights: Array, terms: int) -> Sums:
     """x @ W for x (..., rows, K or 1) and constant W (..., K, N), N chunk by chunk."""
     if weights.dtype.kind not in "fiub":
         weights = weights.astype(np.float32)
+    few = weights.ndim == 2 and int(np.prod(low.shape[:-1], dtype=np.int64)) <= FEW_ROWS
+    if few and weights.dtype in (np.float16, np.float32):
+        return _by_few(low, high, weights.astype(np.float32, copy=False), terms)
     width = max(1, CHUNK // max(weights.size // max(weights.shape[-1], 1), 1))
     parts = []
     for start in range(0, max(weights.shape[-1], 1), width):
@@ -73,6 +80,25 @@ def by_weights(low: Array, high: Array, weights: Array, terms: int) -> Sums:
         chunk = chunk.astype(np.float64 if exact else np.float32, copy=False)
         parts.append(by_sums(low, high, chunk, np.abs(chunk), signs(chunk, -2), terms))
     return concatenated(parts)
+
+
+def _by_few(low: Array, high: Array, weights: Array, terms: int) -> Sums:
+    """The same for so few rows that one pass over the weights for each takes the least time."""
+    start, end = (np.where(np.isfinite(each), each, 0.0) for each in _told_apart(low, high))
+    with np.errstate(all="ignore"):
+        boxes = start / 2 + end / 2, end / 2 - start / 2, np.maximum(np.abs(start), np.abs(end))
+        rows = [np.broadcast_to(each, (*low.shape[:-1], len(weights))) for each in boxes]
+        flat = (each.reshape(-1, len(weights)) for each in rows)
+        found = [products(weights, *row) for row in zip(*flat, strict=True)]
+        real = [each for each in found if each is not None]
+        if len(real) < len(found) or not found:
+            return _anything(low, weights, terms)
+        centre, radius, mass = (
+            np.stack([each[at] for each in real]).reshape(*low.shape[:-1], -1) for at in range(3)
+        )
+        slip = (len(weights) + 4) * 2.0**-52 * mass + len(weights) * 2.0**-1072
+        ends = _where_finite(centre - radius - slip, centre + radius + slip, mass)
+    return _signed(low, high, *ends, (real[0].highest > 0, real[0].lowest < 0), terms)
 
 
 def concatenated(parts: list[Sums]) -> Sums:
@@ -111,18 +137,33 @@ def by_sums(low: Array, high: Array, plain: Array, bulk: Array,
     """
     if not np.isfinite(bulk).all():
         return _anything(low, bulk, terms)
-    infinite = not (np.isfinite(low).all() and np.isfinite(high).all())
-    if infinite and low.shape[-1] > 1:
-        low, high = low.min(axis=-1, keepdims=True), high.max(axis=-1, keepdims=True)
-    start, end = (np.where(np.isfinite(each), each, 0.0) for each in (low, high))
+    start, end = (np.where(np.isfinite(each), each, 0.0) for each in _told_apart(low, high))
     with np.errstate(all="ignore"):
-        found, mass = _products(start, end, plain, bulk)
+        ends = _products(start, end, plain, bulk)
+    return _signed(low, high, *ends, has, terms)
+
+
+def _told_apart(low: Array, high: Array) -> tuple[Array, Array]:
+    """One box for all that is summed, if an end is infinite."""
+    if low.shape[-1] < 2 or _are_finite(low, high):
+        return low, high
+    return low.min(axis=-1, keepdims=True), high.max(axis=-1, keepdims=True)
+
+
+def _are_finite(low: Array, high: Array) -> bool:
+    return bool(np.isfinite(low).all() and np.isfinite(high).all())
+
+
+def _signed(low: Array, high: Array, least: Array, most: Array, mass: Array,
+            has: tuple[Array, Array], terms: int) -> Sums:  # fmt: skip
+    """Sums of boxes, of which infinite ends are not in yet, and which may have terms of a sign."""
+    infinite = not _are_finite(low, high)
+    low, high = _told_apart(low, high)
     rises, falls = has
     below = (low.min(axis=-1, keepdims=True) < 0) & rises
     below |= (high.max(axis=-1, keepdims=True) > 0) & falls
     above = (high.max(axis=-1, keepdims=True) > 0) & rises
     above |= (low.min(axis=-1, keepdims=True) < 0) & falls
-    least, most = found
     if infinite:
         up, down = np.isposinf(high), np.isneginf(low)
         least = np.where((up & falls) | (down & rises), -np.inf, least)
@@ -138,9 +179,7 @@ def _anything(low: Array, bulk: Array, terms: int) -> Sums:
     return Sums(-ends, ends, ends, terms, yes, yes, nan=True)
 
 
-def _products(
-    low: Array, high: Array, plain: Array, bulk: Array
-) -> tuple[tuple[Array, Array], Array]:
+def _products(low: Array, high: Array, plain: Array, bulk: Array) -> tuple[Array, Array, Array]:
     """Ends and mass, with what computing them in the weights' dtype rounds off."""
     big = np.maximum(np.abs(low), np.abs(high))
     mid, rad = low / 2 + high / 2, high / 2 - low / 2
@@ -162,10 +201,14 @@ def _products(
         tiny = float(np.finfo(dtype).smallest_subnormal) * 4 * scale
         slip = (bulk.shape[-2] + 4) * eps * mass + tiny * (size + bulk.shape[-2])
         mass = mass * (1 + bulk.shape[-2] * eps)
-    least, most, mass = centre - radius - slip, centre + radius + slip, np.asarray(mass)
+    return _where_finite(centre - radius - slip, centre + radius + slip, np.asarray(mass))
+
+
+def _where_finite(least: Array, most: Array, mass: Array) -> tuple[Array, Array, Array]:
+    """Ends and masses; where one of them is too large for a number, nothing is known."""
     lost = ~(np.isfinite(least) & np.isfinite(most) & np.isfinite(mass))
     least, most = np.where(lost, -np.inf, least), np.where(lost, np.inf, most)
-    return (least, most), np.where(lost, np.inf, mass)
+    return least, most, np.where(lost, np.inf, mass)
 
 
 def by_corners(al: Array, ah: Array, bl: Array, bh: Array, terms: int | None) -> Sums:

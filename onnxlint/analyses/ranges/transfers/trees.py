@@ -57,7 +57,7 @@ def classified(at: At) -> list[Range] | None:
     if ends is None:
         return [label, at.top(1)]
     low, high = _based(ends, base)
-    is_single = count <= 2 and len(np.unique(classes)) == 1
+    is_single = count <= 2 and len(set(classes.tolist())) == 1
     return [label, scored(at, low, high, _text(at, "post_transform", "NONE"), is_single=is_single)]
 
 

@@ -1,0 +1,39 @@
+"""The hash of a model file, however much of it was taken before it is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from itertools import islice
+
+import pytest
+
+from onnxlint.model.file import hashing
+from onnxlint.model.file.hashing import Hashing
+from onnxlint.pipeline import lint
+
+CONTENT = bytes(range(256)) * 80
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(hashing, "AT_ONCE", 4096)
+
+
+@pytest.mark.parametrize("taken", [0, 1, 4, 5, 6])
+def test_it_is_the_hash_of_all_bytes(taken, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(CONTENT)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        for data in (mapped, memoryview(CONTENT)):
+            found = Hashing(data)
+            steps = found.steps()
+            assert len([*islice(steps, taken)]) == min(taken, 5)
+            assert found.result() == hashlib.sha256(CONTENT).hexdigest()
+            assert found.result() == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_the_report_has_it(write_model):
+    path = write_model()
+    assert lint(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert lint(path.read_bytes()).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
