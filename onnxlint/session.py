@@ -105,7 +105,7 @@ class JudgingSession:
         running = [rule for rule in rules if wants_worker(rule)]
         others = [rule for rule in rules if not wants_worker(rule)]
         left = deque(running)
-        hashing = model.hashing.steps() if model.hashing is not None else iter(())
+        hashing = iter(()) if model.files.hashing is None else model.files.hashing.steps()
         static = StaticRules(runner, others, left, hashing)
         static.run_beside_children()
         with nullcontext() if worker is None else static.run_beside(worker):

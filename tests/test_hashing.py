@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import mmap
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from onnxlint.model.file import hashing
 from onnxlint.model.file.hashing import Hashing
+from onnxlint.model.file.load import open_model
 from onnxlint.pipeline import lint
 
 CONTENT = bytes(range(256)) * 80
@@ -37,3 +39,18 @@ def test_the_report_has_it(write_model):
     path = write_model()
     assert lint(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert lint(path.read_bytes()).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_closed_model_keeps_no_file_open(write_model, monkeypatch):
+    monkeypatch.setattr(hashing, "AT_ONCE", 16)
+    path = str(write_model())
+    with open_model(path) as model:
+        next(model.files.hashing.steps())
+    with pytest.raises(ValueError, match="its hash was not taken"):
+        _ = model.sha256
+    assert path not in opened_files()
+
+
+def opened_files():
+    places = [*Path("/proc/self/fd").iterdir()]
+    return {str(place.readlink()) for place in places if place.is_symlink()}

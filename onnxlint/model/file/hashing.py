@@ -14,13 +14,13 @@ class Hashing:
     """The SHA-256 of bytes that stay as they are; pages of a mapped file are given back."""
 
     def __init__(self, data: mmap.mmap | memoryview) -> None:
-        self._data, self._digest, self._done = data, hashlib.sha256(), 0
+        self._data: mmap.mmap | memoryview | None = data
+        self._digest, self._done, self._size = hashlib.sha256(), 0, len(data)
 
     def steps(self) -> Iterator[None]:
         """Takes it piece by piece, and holds on to nothing between them."""
-        size = len(self._data)
-        while self._done < size:
-            start, self._done = self._done, min(self._done + AT_ONCE, size)
+        while self._data is not None and self._done < self._size:
+            start, self._done = self._done, min(self._done + AT_ONCE, self._size)
             with memoryview(self._data) as view, view[start : self._done] as piece:
                 self._digest.update(piece)
             if isinstance(self._data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
@@ -28,7 +28,17 @@ class Hashing:
             yield
 
     def result(self) -> str:
-        """The hash, 64 hex digits; what is left of it is taken now."""
+        """The hash, 64 hex digits; what is left of it is taken now.
+
+        Raises:
+            ValueError: the bytes were let go before.
+        """
         for _ in self.steps():
             pass
+        if self._done < self._size:
+            raise ValueError("the model is closed: its hash was not taken")
         return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Lets the bytes go: a file stays open as long as they are mapped."""
+        self._data = None

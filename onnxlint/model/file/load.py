@@ -57,7 +57,6 @@ class Model(Struct, eq=False, dict=True):
     proto: ModelProto
     files: Files
     size: int
-    hashing: Hashing | None
 
     @cached_property
     def sha256(self) -> str | None:
@@ -65,7 +64,8 @@ class Model(Struct, eq=False, dict=True):
 
         None of a large remote file of which only parts were read, until all of it is.
         """
-        return self.files.late_hash() if self.hashing is None else self.hashing.result()
+        hashing = self.files.hashing
+        return self.files.late_hash() if hashing is None else hashing.result()
 
     @cached_property
     def explained_bytes(self) -> int | None:
@@ -126,7 +126,7 @@ def _files(source: Source) -> Files:
 def _opened(name: str, files: Files, budget: Budget) -> Model:
     try:
         size = _size(name, files)
-        proto, hashing = _parse(name, files, budget)
+        proto = _parse(name, files, budget)
     except (OSError, ValueError) as error:  # a NUL in its name is a ValueError
         problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
         raise ModelError(name, problem, "check the path and its permissions") from error
@@ -134,7 +134,7 @@ def _opened(name: str, files: Files, budget: Budget) -> Model:
         raise ModelError(name, "contains no graph", "is it an ONNX model?")
     if _has_broken_text(proto):
         raise ModelError(name, "is not valid UTF-8", "the file is damaged: export it again")
-    return Model(name, proto, files, size, hashing)
+    return Model(name, proto, files, size)
 
 
 def _size(name: str, files: Files) -> int:
@@ -151,11 +151,8 @@ def _size(name: str, files: Files) -> int:
     return size
 
 
-def _parse(name: str, files: Files, budget: Budget) -> tuple[ModelProto, Hashing | None]:
-    """The model, and the hash of what it was read from, which is still to be taken.
-
-    `files` learn where its tensors are.
-    """
+def _parse(name: str, files: Files, budget: Budget) -> ModelProto:
+    """The model; `files` learn where its tensors are, and how what it was read from is hashed."""
     from onnx import ModelProto
 
     text_format = TEXT_FORMATS.get(files.model_file.suffix.lower())
@@ -163,12 +160,14 @@ def _parse(name: str, files: Files, budget: Budget) -> tuple[ModelProto, Hashing
         files.need_model()
         text = _text(name, files.model_file)
         proto = _parse_text(name, text, text_format, budget)
-        return proto, Hashing(memoryview(text))
+        files.hashing = Hashing(memoryview(text))
+        return proto
     data = files.map_model()
     reduced = _reduced(name, files.reading(data))
     files.spans = reduced.spans
+    files.hashing = Hashing(data) if files.is_hashed else None
     try:
-        return ModelProto.FromString(reduced.data), Hashing(data) if files.is_hashed else None
+        return ModelProto.FromString(reduced.data)  # type: ignore[no-any-return]
     except Exception as error:  # protobuf's DecodeError, which it does not export alike everywhere
         raise _not_a_model(name, str(error)) from error
 

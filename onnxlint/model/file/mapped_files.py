@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from onnxlint.model.file.hashing import Hashing
 from onnxlint.model.file.protobuf_wire import INLINE
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Files:
         self._maps: dict[Path, mmap.mmap] = {}
         self._places: dict[str, Path | str] = {}
         self._model: FileIO | None = None
+        self.hashing: Hashing | None = None
+        """The hash of the model file, where every byte of it was at hand."""
 
     def size(self) -> int:
         """Bytes of the model file.
@@ -224,6 +227,8 @@ class Files:
     def close(self) -> None:
         """Forgets the mapped files; each is unmapped when the last array over it is gone."""
         self._maps.clear()
+        if self.hashing is not None:
+            self.hashing.close()
         if self._model is not None:
             self._model.close()
 
