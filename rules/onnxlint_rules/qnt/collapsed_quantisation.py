@@ -22,7 +22,11 @@ FEW_CHANNELS = 8
 dead always, which is no fault of the scale. A choice."""
 
 ROUNDING = 1e-5
-"""Relative to the number, the width of bounds of what is one number: they are rounded outwards."""
+"""Relative to the number, the width of what is one number where it was seen: it is rounded."""
+
+SLACK = 1e-3
+"""The same of its bounds: those of a sum are wider by the rounding of each of its terms, of which
+there may be ten thousand."""
 
 
 @rule("QNT007", "collapsed-quantisation", severity=Severity.WARNING, ops=QUANTIZE)
@@ -137,7 +141,8 @@ def _of_channels(low: Array, high: Array, step: float, *, proven: bool) -> Colla
     import numpy as np
 
     low, high = np.broadcast_arrays(low, high)
-    varies = high - low > ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    room = SLACK if proven else ROUNDING
+    varies = high - low > room * np.maximum(np.abs(low), np.abs(high))
     alone = (np.round(low / step) == np.round(high / step)) & varies
     levels = np.unique(np.round(low[alone] / step))
     if not alone.any() or (alone.all() and len(levels) > 1):  # nothing varies: a constant tensor
