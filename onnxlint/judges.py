@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import selectors
 import signal
 import time
@@ -23,7 +24,7 @@ from msgspec.structs import replace
 
 from onnxlint.findings import Diagnostic
 from onnxlint.judge_process import ANEW, FOUND, HARMED, Reported, noted, serve
-from onnxlint.report import ModelReport, decode
+from onnxlint.report import ModelReport, decode, decoder
 from onnxlint.rules.diagnosis import crashed, words
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.forked import fork
@@ -144,6 +145,7 @@ class Judges:
                 self._servers.append(server)
                 self._selector.register(server.replies, selectors.EVENT_READ, server)
             server.take(waiting.popleft())
+        decoder(ModelReport)  # while the judges work
 
     def _hear(
         self, begins: Callable[[str], None] | None
@@ -325,10 +327,7 @@ def _ended(child: int) -> str:
     pid, status = os.waitpid(child, os.WNOHANG)
     if not pid:
         os.kill(child, signal.SIGTERM)
-        last = time.monotonic() + FAREWELL_SECONDS
-        while not pid and time.monotonic() < last:
-            time.sleep(0.01)
-            pid, status = os.waitpid(child, os.WNOHANG)
+        pid, status = _awaited(child, FAREWELL_SECONDS)
     with contextlib.suppress(OSError):  # nothing of its group is left
         os.killpg(child, signal.SIGKILL)
     if not pid:
@@ -342,3 +341,30 @@ def _ended(child: int) -> str:
         return f"ended with exit status {code}"
     name = signal.Signals(-code).name
     return f"was killed ({name})" if name == "SIGKILL" else f"crashed ({name})"
+
+
+def _awaited(child: int, seconds: float) -> tuple[int, int]:
+    """A process and its status when it has ended, or twice 0 when the time is over."""
+    last = time.monotonic() + seconds
+    with contextlib.ExitStack() as stack:
+        ends = _end_of(child)
+        if ends is not None:
+            stack.callback(os.close, ends)
+            looked = select.poll()
+            looked.register(ends, select.POLLIN)
+        pid, status = 0, 0
+        while not pid and (left := last - time.monotonic()) > 0:
+            if ends is None:
+                time.sleep(0.001)
+            else:
+                looked.poll(left * 1000)
+            pid, status = os.waitpid(child, os.WNOHANG)
+        return pid, status
+
+
+def _end_of(child: int) -> int | None:
+    """What can be read when a process has ended, where the platform has such a thing."""
+    try:
+        return os.pidfd_open(child) if hasattr(os, "pidfd_open") else None
+    except OSError:
+        return None

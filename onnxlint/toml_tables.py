@@ -34,21 +34,31 @@ def read(file: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read, or is no TOML.
     """
-    import tomllib  # most models have no configuration
+    return _parsed(file, _content(file))
 
+
+def _content(file: Path) -> bytes:
     try:
         if not is_file(file):  # a pipe would be waited for
             raise ConfigError(f"{file}: cannot be read (there is no such file)")
         with file.open("rb") as opened:
             text = opened.read(LARGEST_FILE + 1)
-        if len(text) > LARGEST_FILE:
-            raise ConfigError(f"{file}: is larger than a configuration may be (limit 1 MiB)")
+    except (OSError, ValueError) as error:  # a NUL in a name
+        problem = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{file}: cannot be read ({problem})") from error
+    if len(text) > LARGEST_FILE:
+        raise ConfigError(f"{file}: is larger than a configuration may be (limit 1 MiB)")
+    return text
+
+
+def _parsed(file: Path, text: bytes) -> dict[str, Any]:
+    import tomllib  # most models have no configuration
+
+    try:
         return tomllib.loads(text.decode("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
     except RecursionError as error:
         raise ConfigError(f"{file}: is nested too deeply to be read") from error
-    except ValueError as error:  # no TOML, no UTF-8, a number of too many digits, a NUL in a name
+    except ValueError as error:  # no TOML, no UTF-8, a number of too many digits
         raise ConfigError(f"{file}: is not TOML: {error}") from error
 
 
@@ -81,7 +91,10 @@ def own_table(file: Path) -> dict[str, Any] | None:
     """
     if file.name != "pyproject.toml":
         return read(file)
-    tools = read(file).get("tool", {})
+    text = _content(file)
+    if b"onnxlint" not in text and b"\\" not in text:  # which could spell it otherwise
+        return None
+    tools = _parsed(file, text).get("tool", {})
     table = tools.get("onnxlint") if isinstance(tools, dict) else None
     return table if isinstance(table, dict) else None
 

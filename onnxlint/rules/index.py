@@ -7,6 +7,7 @@ another size now is loaded as if there were no index. `onnxlint.indexing` writes
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from importlib.machinery import PathFinder
@@ -84,11 +85,15 @@ def _read(file: Path) -> Index:
 
 def _folder(package: str) -> Path | None:
     top, *rest = package.split(".")
-    found = PathFinder.find_spec(top)
-    places = found.submodule_search_locations if found is not None else None
-    if not places or len(places := [*places]) > 1:
-        return None
-    return Path(places[0], *rest)
+    places = _places(top, tuple(sys.path))
+    return Path(places[0], *rest) if len(places) == 1 else None
+
+
+@lru_cache(maxsize=8)
+def _places(package: str, _path: tuple[str, ...]) -> tuple[str, ...]:
+    """Where its modules are, as the path has it that Python looks at."""
+    found = PathFinder.find_spec(package)
+    return tuple((found.submodule_search_locations or ()) if found is not None else ())
 
 
 def _within(folder: Path, package: str) -> Iterator[tuple[str, int]]:
