@@ -14,6 +14,7 @@ from conftest import FLAWED
 from test_processes import MISBEHAVIOUR, team  # noqa: F401 - a fixture
 from test_worker import FOREVER
 
+from onnxlint.analyses.execution.probed_session import _Coming
 from onnxlint.asking import asks_no_more
 from onnxlint.config import load
 from onnxlint.job import plan
@@ -53,8 +54,8 @@ def slow_worker(monkeypatch):
     monkeypatch.setattr(client, "_is_ready", is_ready_later)
 
 
-def linted(path, watcher=None, **choice):
-    job = plan(load(None), discover(), str(path), settings=Settings(), **choice)
+def linted(path, watcher=None, *, settings=None, **choice):
+    job = plan(load(None), discover(), str(path), settings=settings or Settings(), **choice)
     return lint_model(job, watcher=watcher or Watcher())
 
 
@@ -218,6 +219,36 @@ def test_rules_that_ask_nothing_more_run_while_gradients_are_measured(write_mode
     begun = [doing for doing, _ in told.heard]
     first = begun.index("exploding-gradient")
     assert "exploding-activation" in begun[:first]
+
+
+def test_what_is_asked_next_is_the_same_whoever_is_faster(write_model, request):
+    """Samples and directions are made while the model runs, or when they are asked for."""
+    text = """net (float[1, 3] x) => (float[1, 3] y)
+    <float[3, 3] w = {1, 0.2, 0, -0.2, 1, 0, 0, 0.3, 1}>
+    { a = MatMul(x, w) b = Tanh(a) c = MatMul(b, w) d = Tanh(c) y = MatMul(d, w) }"""
+    path = write_model(text)
+    with pytest.MonkeyPatch.context() as patch:  # nothing is done meanwhile
+        patch.setattr(client, "_is_ready", lambda *_: True)
+        expected = linted(path, settings=Settings(full_trace=True))
+    request.getfixturevalue("slow_worker")
+    found = linted(path, settings=Settings(full_trace=True))
+    assert found.samples == expected.samples == 8
+    assert found.trace == expected.trace
+    assert found.findings == expected.findings
+
+
+def test_a_feed_that_cannot_be_made_is_told_when_it_is_asked_for():
+    class Broken(list):
+        def __getitem__(self, index):
+            if index:
+                raise OSError("gone")
+            return super().__getitem__(index)
+
+    coming = _Coming(Broken([FEED, FEED]))
+    assert coming.take(0) is FEED
+    coming.make(1, FEED)
+    with pytest.raises(OSError, match="gone"):
+        coming.take(1)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.runtime_errors import RuntimeFailure, read_refusal
@@ -175,8 +176,10 @@ class Runner:
             self.gathering.clear()
         try:
             most = len(attempt.feeds)
+            coming = _Coming(attempt.feeds)
             while len(runs) < most:
-                feed = attempt.feeds[len(runs)]
+                feed = coming.take(len(runs))
+                self._worker.first = partial(coming.make, len(runs) + 1, feed)
                 ran = self.run(feed, attempt.samples_per_run, adding=True)
                 if runs and ran.types == runs[-1].types:
                     ran.types = runs[-1].types  # once in memory, not a thousand times
@@ -187,6 +190,8 @@ class Runner:
         except RunFailure:
             self._worker.total()  # of no use without the others
             raise
+        finally:
+            self._worker.first = None
         return runs, self._worker.total()
 
     def run(self, feeds: dict[str, Array], samples: int = 1, *, adding: bool = False) -> Ran:
@@ -239,6 +244,26 @@ class Runner:
             RunFailure: onnxruntime cannot run it.
         """
         return _with_inputs(self.run(feed), feed)
+
+
+class _Coming:
+    """The feed that is run next, made while the model runs on the one before."""
+
+    def __init__(self, feeds: Sequence[dict[str, Array]]) -> None:
+        self._feeds = feeds
+        self._made: tuple[int, dict[str, Array]] | None = None
+
+    def make(self, index: int, now: dict[str, Array]) -> None:
+        """Makes it, if there is one and two of them may be in memory."""
+        is_small = sum(array.nbytes for array in now.values()) <= KEPT_BYTES_A_SAMPLE
+        if is_small and index < len(self._feeds):
+            with contextlib.suppress(Exception):  # whoever takes it meets it again
+                self._made = index, self._feeds[index]
+
+    def take(self, index: int) -> dict[str, Array]:
+        """The feed of this number."""
+        made, self._made = self._made, None
+        return made[1] if made is not None and made[0] == index else self._feeds[index]
 
 
 def _forget(runs: list[Ran], names: set[str]) -> None:

@@ -32,6 +32,7 @@ from onnxlint.model.graph.place import NotApplicable, Place
 
 if TYPE_CHECKING:
     from onnxlint.runtime.perturbed_copy import PerturbationPlan
+    from onnxlint.types import Array
 
 STEP = 1e-2
 """Size of the changes, as a part of what they change. Against PyTorch's gradients on thirteen
@@ -220,6 +221,7 @@ class _Meter:
         assert execution.attempt is not None
         self._random = np.random.default_rng(execution.inputs.settings.seed)
         self._graph, self._chain, self._worker = graph, chain, worker
+        self._next: tuple[Array] | None = None
         self._plan = _plan(graph, shapes, chain, execution.attempt.sizes)
         self._feeds = cycle(execution.attempt.feeds)
         samples = max(1, execution.attempt.samples_per_run)
@@ -278,6 +280,7 @@ class _Meter:
         readings: list[_Reading] = []
         while len(readings) < self._runs and not _is_settled(readings, start):
             readings.append(self._run(start, step))
+        self._worker.first = None
         return readings
 
     def _run(self, start: int, step: float) -> _Reading:
@@ -289,7 +292,7 @@ class _Meter:
         control = {
             perturbed_copy.STEP: np.array(step),
             perturbed_copy.START: np.array(start),
-            perturbed_copy.NOISE: self._random.standard_normal(self._plan.noise, np.float32),
+            perturbed_copy.NOISE: self._direction(),
         }
         feeds = {**next(self._feeds), **control}
         ran = self._worker.run(Run(feeds, [], perturbed_copy.outputs(self._plan)))
@@ -297,6 +300,20 @@ class _Meter:
         if not all(map(math.isfinite, numbers.values())):
             raise Unavailable("some values between the layers are not finite")
         return self._read(numbers)
+
+    def _direction(self) -> Array:
+        """A random one; the next is drawn while the model runs in this one."""
+        drawn, self._next = self._next or self._drawn(), None
+        self._worker.first = self._draw_next
+        return drawn[0]
+
+    def _draw_next(self) -> None:
+        self._next = self._drawn()
+
+    def _drawn(self) -> tuple[Array]:
+        import numpy as np
+
+        return (self._random.standard_normal(self._plan.noise, np.float32),)
 
     def _read(self, numbers: dict[str, float]) -> _Reading:
         from onnxlint.runtime.perturbed_copy import arrived, found, made

@@ -101,6 +101,8 @@ class Worker:
         self._owes_reply = False
         self.meanwhile: Meanwhile = nothing
         """What is done, piece by piece, while the process is waited for."""
+        self.first: Callable[[], None] | None = None
+        """What is done before that, once: whoever asks makes what is to be asked next."""
 
     def serve(self, budget: Budget) -> None:
         """Is for the model that has this budget from now on."""
@@ -272,7 +274,11 @@ class Worker:
         """Does a piece of other work; it asks nothing of the process, which owes a reply."""
         self._owes_reply = True
         try:
-            return self.meanwhile()
+            first, self.first = self.first, None
+            if first is None:
+                return self.meanwhile()
+            first()
+            return True
         finally:
             self._owes_reply = False
 
