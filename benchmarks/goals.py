@@ -10,7 +10,7 @@ start-up: help beside a process that does nothing; a static run of a small model
     with a resident process.
 default: the default command on eight models beside such a process, time and memory; the same with
     a resident process.
-many: 200 small models in one command, for each model, and with two jobs.
+many: 200 small models in one command, for each model, and with two jobs; and the memory of 1,000.
 large: a static run of 100,000 nodes, and of ten times as many.
 weights: 7 GB of weights in a sparse file, as far as memory holds them, beside `cat` of it out
     of the page cache; and once more, when only the graph has changed.
@@ -113,7 +113,7 @@ def name_of(model: Path) -> str:
 
 def many(folder: Path, rounds: int) -> Iterator[str]:
     """Many small models in one command."""
-    paths = [*_small_models(folder)]
+    paths = [*_small_models(folder, MANY)]
     few = max(1, rounds // 3)
     static, one, two = measured(
         [lint(folder, "--static-only"), lint(folder, "-j", 1), lint(folder, "-j", 2)], few
@@ -122,6 +122,10 @@ def many(folder: Path, rounds: int) -> Iterator[str]:
         yield f"{what:<24}{_seconds(spent) / len(paths) * 1e3:7.0f} ms a model (goal {goal})"
     faster = _seconds(one) / _seconds(two)
     yield f"{'two jobs beside one':<24}{faster:7.2f} times as fast (goal 1.7)"
+    peak = watched(lint(folder)).peak
+    list(_small_models(folder, 5 * MANY))
+    more = (watched(lint(folder)).peak - peak) / MIB
+    yield f"{'memory of 5 times as many':<24}{more:7.0f} MiB more (goal: flat)"
 
 
 def large(folder: Path, rounds: int) -> Iterator[str]:
@@ -169,8 +173,8 @@ def _changed(model: Path, layers: int, command: list[str], rounds: int) -> list[
     return spent[1:]
 
 
-def _small_models(folder: Path) -> Iterator[Path]:
-    for number in range(MANY):
+def _small_models(folder: Path, count: int) -> Iterator[Path]:
+    for number in range(count):
         net, path = Builder(), folder / f"net-{number:03}.onnx"
         width = 8 + number % 32
         hidden = net.op("Relu", net.dense("x", 8, width))

@@ -16,6 +16,7 @@ from onnxlint.light_numpy import use_light_numpy
 from onnxlint.light_onnx import use_light_onnx
 from onnxlint.report import ModelReport, encode
 from onnxlint.rules.rule import Rule
+from onnxlint.safety.limits import data_size
 from onnxlint.safety.note import Note
 from onnxlint.safety.unfinished import remove_unfinished
 from onnxlint.watcher import Watcher
@@ -27,6 +28,10 @@ place, or whose limits a rule changed."""
 SELDOM = 20_000
 """Objects that a judge makes before the collector looks for circles among the newest: Python's 700
 are a hundred looks at each of a large model's rules, a tenth of their time."""
+
+LEFT_LYING = 16 * 2**20
+"""Bytes that models leave behind before the collector looks for all of it: some fifty small ones,
+or a large one. To look takes as long as half a model."""
 
 FOUND, ANEW, REPORT = b"f", b"a", b"r"
 """How a line begins that says what a rule found, that nothing found before counts, or all of it."""
@@ -105,12 +110,16 @@ def serve(
     use_light_numpy()
     use_light_onnx()
     gc.set_threshold(SELDOM)
-    teller = _Teller(replies, note)
+    teller, usual = _Teller(replies, note), data_size()
     with os.fdopen(requests, "rb") as lines:
         for line in lines:
             path, asked, without = json.loads(line)
             report = judge(path, asked, teller, without)
             teller.tell(REPORT, encode(report))
+            del report
+            if data_size() > usual + LEFT_LYING:
+                gc.collect()  # each model was a web of circles
+                usual = data_size()
     os._exit(0)
 
 

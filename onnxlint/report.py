@@ -6,10 +6,12 @@ import json
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from sys import intern
 from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.findings import Diagnostic, counted
 from onnxlint.series_report import SeriesReport
@@ -263,6 +265,26 @@ class ModelReport(Struct, frozen=True):
 
 def _is_ours(finding: Diagnostic) -> bool:
     return finding.code.startswith("LNT") and finding.severity is Severity.ERROR
+
+
+class Sharing:
+    """Reports of many models that are kept side by side share what they say alike.
+
+    That is most of it: which rules ran, and why others had nothing to look at.
+    """
+
+    def __init__(self) -> None:
+        self._ran: tuple[str, ...] = ()
+        self._reasons: Mapping[str, str] = {}
+
+    def of(self, report: ModelReport) -> ModelReport:
+        """The same report, in as little memory as the one before allows."""
+        if report.ran != self._ran:
+            self._ran = tuple(map(intern, report.ran))
+        if report.not_applicable != self._reasons:
+            reasons = report.not_applicable.items()
+            self._reasons = {intern(code): intern(reason) for code, reason in reasons}
+        return replace(report, ran=self._ran, not_applicable=self._reasons)
 
 
 def encode(told: object) -> bytes:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from onnxlint.cli.colours import terminal_width
 from onnxlint.cli.output import make_folder, pages_folder, write_report, write_to_terminal
+from onnxlint.report import Sharing
 from onnxlint.reporters.protocol import Paged
 from onnxlint.reporters.registry import reporter_class
 from onnxlint.safety.printable import printable
@@ -30,7 +31,7 @@ class Reporting:
         """Writes what can be written of each as soon as it is there, and passes it on."""
         for outlet in self._outlets:
             outlet.take(outlet.reporter.begin())
-        for report in reports:
+        for report in map(Sharing().of, reports):
             for outlet in self._outlets:
                 outlet.model(report)
             yield replace(report, portrait=None)
