@@ -278,9 +278,11 @@ class _Meter:
 
     def _readings(self, start: int, step: float) -> list[_Reading]:
         readings: list[_Reading] = []
-        while len(readings) < self._runs and not _is_settled(readings, start):
-            readings.append(self._run(start, step))
-        self._worker.first = None
+        try:
+            while len(readings) < self._runs and not _is_settled(readings, start):
+                readings.append(self._run(start, step))
+        finally:
+            self._worker.first = None
         return readings
 
     def _run(self, start: int, step: float) -> _Reading:
