@@ -112,14 +112,14 @@ def serve(
     gc.set_threshold(SELDOM)
     teller, usual = _Teller(replies, note), data_size()
     with os.fdopen(requests, "rb") as lines:
-        for line in lines:
+        for number, line in enumerate(lines):
+            if number and data_size() > usual + LEFT_LYING:
+                gc.collect()  # each model was a web of circles
+                usual = data_size()
             path, asked, without = json.loads(line)
             report = judge(path, asked, teller, without)
             teller.tell(REPORT, encode(report))
             del report
-            if data_size() > usual + LEFT_LYING:
-                gc.collect()  # each model was a web of circles
-                usual = data_size()
     os._exit(0)
 
 

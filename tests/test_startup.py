@@ -222,6 +222,28 @@ def test_numpy_without_docstrings_works(use):
     python(f"{LIGHT_NUMPY}{use}")
 
 
+ANNOTATIONS = """
+import sys
+assert "numpy._typing._array_like" not in sys.modules
+assert numpy._typing is sys.modules["numpy._typing"]
+assert [*numpy.linalg._linalg.SVDResult.__annotations__] == ["U", "S", "Vh"]
+{use}
+assert numpy._typing._array_like is sys.modules["numpy._typing._array_like"]
+assert numpy._typing.NDArray[float].__origin__ is numpy.ndarray
+assert type(numpy._typing) is type(sys)
+"""
+
+
+@pytest.mark.parametrize("use", [
+    "import numpy.typing; assert numpy.typing.NDArray[int].__origin__ is numpy.ndarray",
+    "from numpy._typing import ArrayLike, DTypeLike",
+    "from numpy._typing import *",
+    "import numpy._typing._array_like; numpy._typing.ArrayLike",
+])  # fmt: skip
+def test_annotations_of_numpy_are_loaded_where_they_are_used(use):
+    python(LIGHT_NUMPY + ANNOTATIONS.format(use=use))
+
+
 def test_a_numpy_that_is_loaded_stays_as_it_is():
     told = "from onnxlint.light_numpy import use_light_numpy\nuse_light_numpy()"
     python(f"import numpy\n{told}\nassert numpy.ndarray.__doc__")

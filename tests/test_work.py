@@ -35,7 +35,7 @@ CLOCKS = {
     "onnxlint/pipeline.py": "tells how long judging took",
     "onnxlint/fixing.py": "tells how long fixing took",
     "onnxlint/runtime/worker/profiling.py": "tells how long layers take, where that is asked for",
-    "onnxlint/runtime/worker/__main__.py": "a promise of the user's about latency",
+    "onnxlint/runtime/worker/serving.py": "a promise of the user's about latency",
     "onnxlint/analyses/static/remembered.py": "a file that was just written is not relied on",
     "onnxlint/report_cache.py": "tells how long it took; the oldest reports go first",
     "onnxlint/report_keys.py": "a report holds for today where a suppression has a last day",
