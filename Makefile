@@ -14,7 +14,7 @@ help:  ## Show the targets.
 
 # What is imported is compiled then; to compile all 13,000 files takes longer than to unpack them.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile
-BUILT_FROM := pyproject.toml hatch_build.py onnxlint/runtime/statistics/passes.c onnxlint/runtime/worker/taps.c
+BUILT_FROM := pyproject.toml hatch_build.py onnxlint/runtime/statistics/passes.c $(wildcard onnxlint/runtime/worker/*.[ch])
 
 $(VENV)/pip:
 	$(PYTHON) -m venv $(VENV)

@@ -1,6 +1,7 @@
 """Compiles the passes over tensors on installation; without a C compiler, numpy does the same.
 
-And the operator that shows values while a model runs; without it they are fetched as outputs.
+And operators that work on values while a model runs; without them they are fetched as outputs, and
+nodes do what is done to them.
 """
 
 import os
@@ -14,7 +15,10 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from packaging.tags import platform_tags
 
-SOURCES = ["onnxlint/runtime/statistics/passes.c", "onnxlint/runtime/worker/taps.c"]
+SOURCES = [
+    "onnxlint/runtime/statistics/passes.c",
+    *(f"onnxlint/runtime/worker/{name}.c" for name in ("operators", "perturb", "taps")),
+]
 LIBRARY = "onnxlint/runtime/_passes.so"
 FLAGS = [
     "-O3", "-fPIC", "-shared", "-fno-math-errno", "-fassociative-math", "-fno-signed-zeros",
@@ -51,6 +55,6 @@ def compile_passes(sources: list[Path], library: Path) -> None:
         raise OSError("it is not written for Windows' compiler")
     compiler = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
     made = library.with_suffix(".new")  # whoever loads the library meanwhile gets the old one
-    command = [*shlex.split(compiler), *FLAGS, "-o", str(made), *map(str, sources)]
+    command = [*shlex.split(compiler), *FLAGS, "-o", str(made), *map(str, sources), "-lm"]
     subprocess.run(command, check=True, capture_output=True)
     made.replace(library)

@@ -189,10 +189,11 @@ DEEP = """net (float[N, 64] x) => (float[N, 64] y)
 def requests(analyses: Analyses, monkeypatch) -> list[list[str]]:
     """What is watched in each run that the worker is asked for from now on."""
     seen = []
-    run = Worker.run
+    together = Worker.run_together
     monkeypatch.setattr(
-        Worker, "run", lambda self, request, **how: seen.append([w.name for w in request.watched])
-        or run(self, request, **how),
+        Worker, "run_together", lambda self, requests, **how:
+        seen.extend([w.name for w in request.watched] for request in requests)
+        or together(self, requests, **how),
     )  # fmt: skip
     return seen
 

@@ -27,3 +27,6 @@ every run.
 
 COMPILED = os.path.join(os.path.dirname(__file__), "_passes.so")  # noqa: PTH118, PTH120 - pathlib takes as long as the rest
 """The compiled passes and taps; there is none where no C compiler was at hand on installation."""
+
+DOMAIN = "onnxlint"
+"""The domain of our own operators, which are compiled with the passes."""

@@ -14,6 +14,8 @@ import numpy as np
 from msgspec import Struct
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from onnxlint.runtime import DOMAIN
+
 STEP = "onnxlint/step"
 """Input of the twin: the size of the difference that is made at a cut, as a part of the value."""
 
@@ -21,7 +23,7 @@ START = "onnxlint/start"
 """Input: the number of the cut at which a random difference begins."""
 
 NOISE = "onnxlint/noise"
-"""Input: normal noise that the random differences are cut from."""
+"""Input: noise that the random differences are cut from."""
 
 NOISE_LENGTHS = (1_031, 16_411, 262_147)
 """Prime numbers, so that repeats of the noise do not meet the same channels again: the first that
@@ -44,7 +46,7 @@ class PerturbationPlan(Struct, frozen=True):
 
     Nodes are given by their index: `kept` are needed at all, `doubled` stand in the copy, too, and
     of what these give `flowing` alone is taken from the copy. `noise` is how many random numbers a
-    run is given.
+    run is given. Where our own operators are `compiled`, one does what nodes do otherwise.
     """
 
     cuts: Mapping[str, str]
@@ -53,6 +55,7 @@ class PerturbationPlan(Struct, frozen=True):
     doubled: Collection[int]
     flowing: Collection[str]
     noise: int = NOISE_LENGTHS[-1]
+    compiled: bool = False
 
 
 def found(number: int) -> str:
@@ -91,6 +94,8 @@ def twin(model: ModelProto, plan: PerturbationPlan) -> ModelProto:
     graph.output.extend(
         helper.make_tensor_value_info(name, TensorProto.DOUBLE, []) for name in outputs(plan)
     )
+    if plan.compiled:
+        doubled.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return doubled
 
 
@@ -156,6 +161,18 @@ class _Doubling(_Arithmetic):
         if name not in self._numbers:
             return
         number = self._numbers[name]
+        changed = _PREFIX + "from/" + name
+        if self._plan.compiled and self._plan.cuts[name] == "float":
+            given = [name, self._changed(name), NOISE, STEP, START]
+            told = [changed, found(number), made(number)]
+            node = helper.make_node("Perturb", given, told, domain=DOMAIN, cut=number)
+            self.written.append(node)
+        else:
+            self.add("Add", name, self._step(number, name), output=changed)
+        self._names[name] = changed
+
+    def _step(self, number: int, name: str) -> str:
+        """The difference that goes on from a cut."""
         if number:
             chosen = self.add("Equal", START, self.numbers(number))
             difference = self.add("Sub", self._changed(name), name)
@@ -168,8 +185,7 @@ class _Doubling(_Arithmetic):
             length = self.rms(direction)
         made_size = self.add("Mul", self._size(name), STEP, output=made(number))
         scale = self.add("Div", made_size, length)
-        step = self.add("Mul", direction, self.add("Cast", scale, to=self._type(name)))
-        self._names[name] = self.add("Add", name, step, output=_PREFIX + "from/" + name)
+        return self.add("Mul", direction, self.add("Cast", scale, to=self._type(name)))
 
     def _branch(self, chosen: str, name: str, difference: str, size: str) -> tuple[str, str]:
         fresh = _Arithmetic(stem=f"onnxlint/fresh/{name}")
@@ -194,7 +210,7 @@ class _Doubling(_Arithmetic):
         return helper.make_graph(body.written, body.stem, [], given)
 
     def _noise(self, where: _Arithmetic, name: str) -> str:
-        """Normal noise of a value's shape."""
+        """Noise of a value's shape."""
         if self._opset < _OLDEST_SLICE:
             seed = float(self._numbers[name] + 1)  # the same in every session, another every run
             noise = where.add("RandomNormalLike", name, dtype=TensorProto.FLOAT, seed=seed)

@@ -117,7 +117,8 @@ class Load(msgspec.Struct, tag=True):
     The folder is given as text or bytes and travels as bytes: its name need not be UTF-8.
     `in_order` runs the nodes as they stand in the file, and keeps no memory for the next run.
     `taps` are the names of the values that taps in the model show, in the order of their numbers,
-    each at most `most_shown` times in a run; 0 for always.
+    each at most `most_shown` times in a run; 0 for always. `lanes` is how many runs are made side
+    by side. `has_ours` says that there are nodes of our own operators in it.
     """
 
     model: bytes
@@ -126,9 +127,23 @@ class Load(msgspec.Struct, tag=True):
     in_order: bool = False
     taps: list[str] = []
     most_shown: int = 0
+    lanes: int = 1
+    has_ours: bool = False
 
     def __post_init__(self) -> None:
         self.folder = os.fsencode(self.folder)
+
+
+class Signs(msgspec.Struct, frozen=True):
+    """Random signs, a bit each: so many float32 of 1 and -1, of which a 32nd is sent."""
+
+    bits: bytes
+    count: int
+
+    def array(self) -> Array:
+        """What is fed."""
+        drawn = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=self.count)
+        return 2 * drawn.astype(np.float32) - 1
 
 
 class Run(msgspec.Struct, tag=True):
@@ -137,8 +152,9 @@ class Run(msgspec.Struct, tag=True):
     What takes more than `room` bytes, with the outputs before it, is not sent: how large an output
     is may be known only when it is there. `samples` is how many are fed at once. With `adding` the
     statistics stay in the worker, together with those of the runs before, until it is asked for the
-    `Total`. `held` are taps whose value is sent back, too: the first that is shown is 0. With
-    `only_finite` no statistics are taken: it is told whether all that is watched is finite.
+    `Total`. `signs` are fed beside the `feeds`. `held` are taps whose value is sent back, too: the
+    first that is shown is 0. With `only_finite` no statistics are taken: it is told whether all
+    that is watched is finite.
     """
 
     feeds: dict[str, Array]
@@ -149,6 +165,13 @@ class Run(msgspec.Struct, tag=True):
     adding: bool = False
     held: dict[str, int] = {}
     only_finite: bool = False
+    signs: dict[str, Signs] = {}
+
+
+class Together(msgspec.Struct, tag=True):
+    """Make runs that know nothing of each other, side by side in the lanes of the session."""
+
+    runs: list[Run]
 
 
 class Total(msgspec.Struct, tag=True):
@@ -233,8 +256,14 @@ class Failed(msgspec.Struct, tag=True):
     message: str
 
 
-Request = Load | Run | Total | Profile
-Reply = Loaded | Ran | Totalled | Profiled | Failed
+class AllRan(msgspec.Struct, tag=True):
+    """What each of several runs gave, in their order."""
+
+    replies: list[Ran | Failed]
+
+
+Request = Load | Run | Together | Total | Profile
+Reply = Loaded | Ran | AllRan | Totalled | Profiled | Failed
 
 
 def _encode_array(value: Any) -> Any:

@@ -98,10 +98,11 @@ class _Trials:
         self._odd: list[Boundary] = []
 
     def run(self, boundaries: list[Boundary]) -> None:
-        """Runs them as the model ships."""
+        """Runs them as the model ships: all at once if nothing is wrong with any of them."""
         self._open()
-        for boundary in boundaries:
-            self._try(boundary)
+        if not self._are_finite([boundary.feed for boundary in boundaries]):
+            for boundary in boundaries:
+                self._try(boundary)
 
     def run_short(self, short: list[Shortened]) -> None:
         """Runs one step; where it is refused, it is asked whether more are taken."""
@@ -169,10 +170,22 @@ class _Trials:
     def _runs_any(self, feeds: list[Feed]) -> bool:
         return any(not isinstance(self._attempted(feed), RuntimeFailure) for feed in feeds)
 
+    def _are_finite(self, feeds: list[Feed]) -> bool:
+        """Whether they run, and give nothing else, where runs are made side by side."""
+        if self._runner.lanes == 1:
+            return False
+        try:
+            return all(self._runner.are_finite(feeds))
+        except LimitReached:
+            raise
+        except (RunFailure, WorkerDied):  # whoever runs them one by one tells which
+            self._open()
+            return False
+
     def _attempted(self, feed: Feed) -> bool | RuntimeFailure:
         """Whether all that is watched is finite; else why it is refused."""
         try:
-            return self._runner.is_finite(feed)
+            return self._runner.are_finite([feed])[0]
         except RunFailure as error:
             return replace(self._runner.refusal(error), fed=told(feed))
         except LimitReached:

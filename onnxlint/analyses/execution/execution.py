@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.gathering import Gathering
+from onnxlint.analyses.execution.lanes import LANES
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, Runner, nbytes, told
 from onnxlint.analyses.execution.runtime_errors import RuntimeFailure
 from onnxlint.analyses.execution.worker import LimitReached, RunFailure, Worker, WorkerDied
@@ -26,7 +28,7 @@ from onnxlint.model.preflight import Preflight
 from onnxlint.settings import DEFAULT_SAMPLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from onnxlint.runtime.feeds.synthesis import Attempt
     from onnxlint.runtime.protocol import Level, Ran, Statistics
@@ -99,7 +101,7 @@ class Execution(Struct):
             chosen = chosen_layer(graph, inputs.settings.layer)
             execution.gathering = runner.gathering = Gathering(chosen, inputs.slots)
         try:
-            execution._run(runner, graph, shapes)
+            execution._run(runner, graph, shapes, worker)
             runner.gathering = None  # what others run with it is not gathered
         except WorkerDied as error:
             execution.crash = str(error)
@@ -193,7 +195,9 @@ class Execution(Struct):
         self.unoptimisable = refusal
         return True
 
-    def _run(self, runner: Runner, graph: Graph, shapes: Shapes) -> None:
+    def _run(self, runner: Runner, graph: Graph, shapes: Shapes, worker: Worker) -> None:
+        attempts = _Attempts(self.inputs)
+        worker.first = attempts.make_first
         if not self._open(runner):
             return
         if self.inputs.obstacle is not None:
@@ -202,7 +206,7 @@ class Execution(Struct):
         refusals: list[RuntimeFailure] = []
         costs = _Costs(graph, shapes, self.inputs.settings.budget)
         heeded = MOST_HEEDED
-        for attempt in self.inputs.attempts():
+        for attempt in attempts:
             if self._try(runner, attempt, costs, refusals) or is_endless(refusals[-1].message):
                 break
             again = self.inputs.corrected(attempt, refusals[-1].message) if heeded else None
@@ -307,6 +311,27 @@ class Execution(Struct):
         with contextlib.suppress(RunFailure, WorkerDied):
             runner.open(closely=True)
             self.close_runs = [runner.run_closely(feed) for feed in attempt.feeds]
+
+
+class _Attempts:
+    """The feeds to try in turn; the first ones are made while the model is loaded."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+        self._made: Iterator[Attempt] | None = None
+
+    def make_first(self) -> None:
+        """Makes what is run first, which keeps it."""
+        if self._inputs.obstacle is not None or not self._inputs.synthetic:
+            return
+        with contextlib.suppress(Exception):  # whoever tries them meets it again
+            attempts = iter(self._inputs.attempts())
+            first = next(attempts)
+            _ = [*islice(first.feeds, LANES)]
+            self._made = chain([first], attempts)
+
+    def __iter__(self) -> Iterator[Attempt]:
+        return self._made or iter(self._inputs.attempts())
 
 
 class _Costs:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from functools import partial
 from typing import TYPE_CHECKING
 
+from onnxlint.analyses.execution.lanes import lanes
 from onnxlint.analyses.execution.runtime_errors import RuntimeFailure, read_refusal
 from onnxlint.analyses.execution.tapped_model import can_tap, tap
 from onnxlint.analyses.execution.worker import RunFailure, Worker
@@ -52,6 +53,8 @@ class Runner:
         self.gathering: Gathering | None = None
         self._session: int | None = None
         self._as_shipped = False
+        self.lanes = lanes(graph, shapes)
+        """How many runs are made side by side."""
         worker.start()
         self._logged = len(worker.log())
 
@@ -157,7 +160,7 @@ class Runner:
     def _load(self, watches: list[Watch], level: Level, taps: Sequence[str] = ()) -> None:
         names = [watch.name for watch in watches if watch.name not in taps]
         data, folder = runnable(self._graph.model, names, taps, synthetic=self._synthetic)
-        self._worker.load(data, folder, level, taps=taps)
+        self._worker.load(data, folder, level, taps=taps, lanes=self.lanes)
         self._session = self._worker.session
         self._watches = watches
 
@@ -166,7 +169,7 @@ class Runner:
     ) -> tuple[list[Ran], dict[str, Statistics]]:
         """Runs all feeds, or as many as are `enough`; the statistics of all of them together.
 
-        How many those are the first run tells.
+        How many those are the first run tells: as many as run side by side at least.
 
         Raises:
             RunFailure: onnxruntime cannot run one of them.
@@ -178,14 +181,15 @@ class Runner:
             most = len(attempt.feeds)
             coming = _Coming(attempt.feeds)
             while len(runs) < most:
-                feed = coming.take(len(runs))
-                self._worker.first = partial(coming.make, len(runs) + 1, feed)
-                ran = self.run(feed, attempt.samples_per_run, adding=True)
-                if runs and ran.types == runs[-1].types:
-                    ran.types = runs[-1].types  # once in memory, not a thousand times
-                runs.append(ran)
-                if enough is not None and len(runs) == 1:
-                    most = min(most, enough(ran))
+                feeds = coming.take(len(runs), min(self._together(coming), most - len(runs)))
+                following = len(runs) + len(feeds)
+                self._worker.first = partial(coming.make, following, self._together(coming))
+                for ran in self._run(feeds, attempt.samples_per_run, adding=True):
+                    if runs and ran.types == runs[-1].types:
+                        ran.types = runs[-1].types  # once in memory, not a thousand times
+                    runs.append(ran)
+                if enough is not None:
+                    most, enough = min(most, enough(runs[0])), None
             _forget(runs, self.withheld)
         except RunFailure:
             self._worker.total()  # of no use without the others
@@ -194,48 +198,57 @@ class Runner:
             self._worker.first = None
         return runs, self._worker.total()
 
-    def run(self, feeds: dict[str, Array], samples: int = 1, *, adding: bool = False) -> Ran:
-        """Runs one feed.
+    def _together(self, coming: _Coming) -> int:
+        """How many feeds are run at once."""
+        return self.lanes if self.gathering is None and coming.are_small else 1
 
-        `samples` is how many the first axis of what is fed counts; with `adding` the statistics
-        stay in the worker.
+    def run(self, feeds: dict[str, Array], samples: int = 1) -> Ran:
+        """Runs one feed; `samples` is how many the first axis of what is fed counts.
 
         Raises:
             RunFailure: onnxruntime cannot run it.
         """
+        return self._run([feeds], samples)[0]
+
+    def _run(
+        self, feeds: list[dict[str, Array]], samples: int, *, adding: bool = False
+    ) -> list[Ran]:
+        """Runs some feeds at once; with `adding` the statistics stay in the worker."""
         from onnxlint.runtime.protocol import Run
 
         room = KEPT_BYTES_A_SAMPLE * samples
         gathering = self.gathering if adding else None
         kept = self.kept if gathering is None else [*self.kept, *gathering.wanted(self.kept)]
-        request = Run(feeds, self._watches, kept, room, samples, adding)
-        ran = self._worker.run(request, whole=False)
-        if gathering is not None:
-            gathering.take(ran, feeds, self.kept)
-        self.withheld.update(ran.withheld)
-        self.kept = [name for name in self.kept if name not in ran.withheld]
-        ran.fed = {name: array.shape for name, array in feeds.items()}
-        return ran
+        requests = [Run(feed, self._watches, kept, room, samples, adding) for feed in feeds]
+        runs = self._worker.run_together(requests, whole=False)
+        for feed, ran in zip(feeds, runs, strict=True):
+            if gathering is not None:
+                gathering.take(ran, feed, self.kept)
+            self.withheld.update(ran.withheld)
+            ran.fed = {name: array.shape for name, array in feed.items()}
+        self.kept = [name for name in self.kept if name not in self.withheld]
+        return runs
 
-    def is_finite(self, feeds: dict[str, Array]) -> bool:
-        """Whether all that is watched is finite in a run.
+    def are_finite(self, feeds: Sequence[dict[str, Array]]) -> list[bool]:
+        """Whether all that is watched is finite, in a run of each feed.
+
+        Raises:
+            RunFailure: onnxruntime cannot run one of them.
+        """
+        from onnxlint.runtime.protocol import Run
+
+        requests = [Run(feed, self._watches, [], only_finite=True) for feed in feeds]
+        return [ran.is_finite for ran in self._worker.run_together(requests)]
+
+    def outputs(self, feeds: dict[str, Array], names: list[str], times: int = 1) -> list[Ran]:
+        """The named outputs of a run of what is open, or of some; nothing is watched in them.
 
         Raises:
             RunFailure: onnxruntime cannot run it.
         """
         from onnxlint.runtime.protocol import Run
 
-        return self._worker.run(Run(feeds, self._watches, [], only_finite=True)).is_finite
-
-    def outputs(self, feeds: dict[str, Array], names: list[str]) -> Ran:
-        """The named outputs of one run of what is open; nothing is watched in it.
-
-        Raises:
-            RunFailure: onnxruntime cannot run it.
-        """
-        from onnxlint.runtime.protocol import Run
-
-        return self._worker.run(Run(feeds, [], names))
+        return self._worker.run_together(times * [Run(feeds, [], names)])
 
     def run_closely(self, feed: dict[str, Array]) -> Ran:
         """Runs one feed, with the statistics of what is fed among the others.
@@ -247,23 +260,29 @@ class Runner:
 
 
 class _Coming:
-    """The feed that is run next, made while the model runs on the one before."""
+    """The feeds that are run next, made while the model runs on those before."""
 
     def __init__(self, feeds: Sequence[dict[str, Array]]) -> None:
         self._feeds = feeds
-        self._made: tuple[int, dict[str, Array]] | None = None
+        self._made: dict[int, dict[str, Array]] = {}
+        self.are_small = True
+        """Whether several of them may be in memory, as far as is known."""
 
-    def make(self, index: int, now: dict[str, Array]) -> None:
-        """Makes it, if there is one and two of them may be in memory."""
-        is_small = sum(array.nbytes for array in now.values()) <= KEPT_BYTES_A_SAMPLE
-        if is_small and index < len(self._feeds):
+    def make(self, begin: int, count: int) -> None:
+        """Makes so many of those from one on, if they may be in memory beside others."""
+        if self.are_small:
             with contextlib.suppress(Exception):  # whoever takes it meets it again
-                self._made = index, self._feeds[index]
+                for index in range(begin, min(begin + count, len(self._feeds))):
+                    self._made[index] = self._feeds[index]
 
-    def take(self, index: int) -> dict[str, Array]:
-        """The feed of this number."""
-        made, self._made = self._made, None
-        return made[1] if made is not None and made[0] == index else self._feeds[index]
+    def take(self, begin: int, count: int) -> list[dict[str, Array]]:
+        """So many feeds, from one on."""
+        made, self._made = self._made, {}
+        numbers = range(begin, begin + count)
+        taken = [made[at] if at in made else self._feeds[at] for at in numbers]
+        sizes = (sum(array.nbytes for array in feed.values()) for feed in taken)
+        self.are_small = max(sizes) <= KEPT_BYTES_A_SAMPLE
+        return taken
 
 
 def _forget(runs: list[Ran], names: set[str]) -> None:

@@ -50,7 +50,15 @@ class LoadedModel:
             WorkerDied: it crashed or went over a limit; the next call starts anew.
         """
         wanted = tuple(dict.fromkeys(watched))
-        return self._ran(feed, list(dict.fromkeys(names)), wanted, level, fresh=fresh).outputs
+        return self._ran(feed, list(dict.fromkeys(names)), wanted, level, fresh=fresh)[0].outputs
+
+    def twice(self, feed: dict[str, Array], names: Iterable[str]) -> list[dict[str, Array]]:
+        """The named values of two runs of the same in one session.
+
+        Raises:
+            RunFailure, WorkerDied: as `outputs`.
+        """
+        return [ran.outputs for ran in self._ran(feed, [*names], (), None, times=2)]
 
     def seconds(self, feed: dict[str, Array]) -> float:
         """The time that onnxruntime takes for one run, none of whose outputs are sent.
@@ -58,20 +66,20 @@ class LoadedModel:
         Raises:
             RunFailure, WorkerDied: as `outputs`.
         """
-        return self._ran(feed, [], (), None).seconds
+        return self._ran(feed, [], (), None)[0].seconds
 
     def _ran(
         self, feed: dict[str, Array], names: list[str], wanted: tuple[str, ...],
-        level: Level | None, *, fresh: bool = False,
-    ) -> Ran:  # fmt: skip
+        level: Level | None, *, fresh: bool = False, times: int = 1,
+    ) -> list[Ran]:  # fmt: skip
         from onnxlint.runtime.protocol import Run
 
         is_usual = not (fresh or wanted or level)
         if is_usual and self._probed is not None and self.is_as_probed:
-            return self._probed.outputs(feed, names)
+            return self._probed.outputs(feed, names, times)
         if fresh or self._loaded != (wanted, level or self._level, self._worker.session):
             self._load(wanted, level)
-        return self._worker.run(Run(feed, [], names))
+        return self._worker.run_together(times * [Run(feed, [], names)])
 
     def _load(self, wanted: tuple[str, ...], level: Level | None) -> None:
         try:
@@ -126,6 +134,14 @@ class Reruns:
             WorkerDied: it crashed or went over a limit; the next call starts anew.
         """
         return self._model.outputs(feed, self.kept, level=level, fresh=fresh)
+
+    def twice(self, feed: dict[str, Array]) -> list[dict[str, Array]]:
+        """The outputs of two runs of the same.
+
+        Raises:
+            RunFailure, WorkerDied: as `outputs`.
+        """
+        return self._model.twice(feed, self.kept)
 
     def of_samples(self, run: int) -> dict[str, Array]:
         """The outputs of a run of the samples by name; it is run again only where sessions differ.

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
-from onnxlint.analyses.execution.tapped_model import DOMAIN, OPERATOR
+from onnxlint.analyses.execution.tapped_model import OPERATOR
 from onnxlint.analyses.static.body_models import Body, bodies
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Scope
+from onnxlint.runtime import DOMAIN
 
 if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, ModelProto, NodeProto

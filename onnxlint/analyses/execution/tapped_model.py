@@ -6,22 +6,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onnxlint.runtime import COMPILED, DOMAIN
+
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-OPERATOR, DOMAIN = "Tap", "onnxlint"
+OPERATOR = "Tap"
 
 UNSEEN = -1
 """The number of a tap that shows nothing."""
 
 
 def can_tap(model: ModelProto) -> bool:
-    """Whether there is an operator for it, which is compiled on installation.
+    """Whether there are operators of ours, which are compiled on installation.
 
     What imports no opset is refused by onnxruntime, and would not be if it imported ours.
     """
-    from onnxlint.runtime import COMPILED
-
     return Path(COMPILED).exists() and bool(model.opset_import)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Level
     from onnxlint.types import Array, Feed, Outputs
 
+T = TypeVar("T")
 
 SUSPICIOUS = 0.001
 """A difference of two sessions, as a share of the peak in float32, that asks for a third: rounding
@@ -342,9 +343,9 @@ class Behaviour:
         return [Divergence("all", difference=d) for d in found]
 
     @cached_property
-    def _twice(self) -> tuple[Outputs, Outputs]:
+    def _twice(self) -> list[Outputs]:
         """What the first feed gives at the usual level, two times in one session."""
-        return self._run(self._feeds[0]), self._run(self._feeds[0])
+        return self._succeeded(self._told(partial(self._reruns.twice, self._feeds[0])))
 
     @cached_property
     def _written(self) -> Outputs | RuntimeFailure:
@@ -467,7 +468,7 @@ class Behaviour:
         """Raises NotApplicable where the run fails: a rule of its own says why."""
         return self._succeeded(self._attempted(feed, level, fresh=fresh))
 
-    def _succeeded(self, found: Outputs | RuntimeFailure) -> Outputs:
+    def _succeeded(self, found: T | RuntimeFailure) -> T:
         if isinstance(found, RuntimeFailure):
             raise NotApplicable(f"the model cannot be run again: {found}")
         return found
@@ -477,7 +478,7 @@ class Behaviour:
     ) -> Outputs | RuntimeFailure:
         return self._told(partial(self._reruns.outputs, feed, level, fresh=fresh))
 
-    def _told(self, run: Callable[[], Outputs]) -> Outputs | RuntimeFailure:
+    def _told(self, run: Callable[[], T]) -> T | RuntimeFailure:
         """What a run gives, or why it fails."""
         try:
             return run()

@@ -7,12 +7,14 @@ as long; all figures are rough, for they only have to tell cheap from dear.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.tensors import element_count
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.operators import PRODUCTS
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Seen
@@ -65,6 +67,13 @@ def running(
     return _Estimate(shapes, sizes, seen).of(graph.main)
 
 
+def mean_product(graph: Graph, shapes: Shapes) -> float:
+    """Operations of a node that multiplies, on average; infinite where a size is not known."""
+    estimate = _Estimate(shapes, {}, {})
+    costs = [estimate.of_product(node) for node in graph.main.nodes if node.op in PRODUCTS]
+    return sum(costs) / len(costs) if costs else 0.0
+
+
 def watching(seen: Mapping[str, Seen]) -> float:
     """Operations of the statistics of what was seen in one run."""
     return float(AN_ELEMENT_WATCHED * sum(element_count(shape) for _, shape in seen.values()))
@@ -107,6 +116,12 @@ class _Estimate:
         if node.called is not None:
             inside += self._of_function(node.called)
         return once + inside * (self._trips(node) if node.op in ("Loop", "Scan") else 1)
+
+    def of_product(self, node: Node) -> float:
+        """The multiplications and additions of a node."""
+        if node.output is None or self._dims(node.output) is None:
+            return inf
+        return self._products(node, self._count(node.output))
 
     def _of_function(self, function: Scope) -> float:
         """Counted once; nothing where it calls itself, or calls are nested deeper than any are."""

@@ -20,9 +20,11 @@ from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.lanes import lanes
 from onnxlint.analyses.execution.probed_session import runnable
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.runtime_errors import read_refusal
+from onnxlint.analyses.execution.tapped_model import can_tap
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.dominators import Chain, longest_chain
 from onnxlint.analyses.static.shapes import Shape, Shapes
@@ -32,7 +34,7 @@ from onnxlint.model.graph.place import NotApplicable, Place
 
 if TYPE_CHECKING:
     from onnxlint.runtime.perturbed_copy import PerturbationPlan
-    from onnxlint.types import Array
+    from onnxlint.runtime.protocol import Ran, Signs
 
 STEP = 1e-2
 """Size of the changes, as a part of what they change. Against PyTorch's gradients on thirteen
@@ -221,7 +223,6 @@ class _Meter:
         assert execution.attempt is not None
         self._random = np.random.default_rng(execution.inputs.settings.seed)
         self._graph, self._chain, self._worker = graph, chain, worker
-        self._next: tuple[Array] | None = None
         self._plan = _plan(graph, shapes, chain, execution.attempt.sizes)
         self._feeds = cycle(execution.attempt.feeds)
         samples = max(1, execution.attempt.samples_per_run)
@@ -232,7 +233,9 @@ class _Meter:
         # Optimising takes longer than it saves in so few runs. In the order of the file model and
         # copy go side by side; else every cut would wait in memory until its copy comes.
         data, folder = runnable(model, [])
-        worker.load(data, folder, "none", in_order=True)
+        self._lanes = lanes(graph, shapes)
+        ours = self._plan.compiled
+        worker.load(data, folder, "none", in_order=True, lanes=self._lanes, has_ours=ours)
 
     def measure(self) -> tuple[list[float], list[float]]:
         """The gain of every stretch and the gradient at every cut.
@@ -278,44 +281,40 @@ class _Meter:
 
     def _readings(self, start: int, step: float) -> list[_Reading]:
         readings: list[_Reading] = []
-        try:
-            while len(readings) < self._runs and not _is_settled(readings, start):
-                readings.append(self._run(start, step))
-        finally:
-            self._worker.first = None
+        while (count := min(self._lanes, self._runs - len(readings))) > 0:
+            for ran in self._run(start, step, count):
+                readings.append(self._seen(ran))
+                if _is_settled(readings, start):  # what ran beside it is not needed
+                    return readings
         return readings
 
-    def _run(self, start: int, step: float) -> _Reading:
+    def _run(self, start: int, step: float, count: int) -> list[Ran]:
+        """So many runs at once, each in a direction of its own."""
         import numpy as np
 
         from onnxlint.runtime import perturbed_copy
         from onnxlint.runtime.protocol import Run
 
-        control = {
-            perturbed_copy.STEP: np.array(step),
-            perturbed_copy.START: np.array(start),
-            perturbed_copy.NOISE: self._direction(),
-        }
-        feeds = {**next(self._feeds), **control}
-        ran = self._worker.run(Run(feeds, [], perturbed_copy.outputs(self._plan)))
+        steps = {perturbed_copy.STEP: np.array(step), perturbed_copy.START: np.array(start)}
+        kept, noise = perturbed_copy.outputs(self._plan), perturbed_copy.NOISE
+        requests = [
+            Run({**next(self._feeds), **steps}, [], kept, signs={noise: self._direction()})
+            for _ in range(count)
+        ]
+        return self._worker.run_together(requests)
+
+    def _seen(self, ran: Ran) -> _Reading:
         numbers = {name: float(array) for name, array in ran.outputs.items()}
         if not all(map(math.isfinite, numbers.values())):
             raise Unavailable("some values between the layers are not finite")
         return self._read(numbers)
 
-    def _direction(self) -> Array:
-        """A random one; the next is drawn while the model runs in this one."""
-        drawn, self._next = self._next or self._drawn(), None
-        self._worker.first = self._draw_next
-        return drawn[0]
+    def _direction(self) -> Signs:
+        """A random one: signs are as good as normal numbers, and vary less among themselves."""
+        from onnxlint.runtime.protocol import Signs
 
-    def _draw_next(self) -> None:
-        self._next = self._drawn()
-
-    def _drawn(self) -> tuple[Array]:
-        import numpy as np
-
-        return (self._random.standard_normal(self._plan.noise, np.float32),)
+        count = self._plan.noise
+        return Signs(self._random.bytes(-(-count // 8)), count)
 
     def _read(self, numbers: dict[str, float]) -> _Reading:
         from onnxlint.runtime.perturbed_copy import arrived, found, made
@@ -343,6 +342,7 @@ def _plan(graph: Graph, shapes: Shapes, chain: Chain, sizes: Mapping[str, int]) 
         doubled={node.index for node in kept if node in chain.flow},
         flowing={vertex.name for vertex in chain.flow if isinstance(vertex, Value)},
         noise=_noise([shapes.of(cut) for cut in chain.cuts], sizes),
+        compiled=can_tap(graph.model.proto),
     )
 
 

@@ -24,8 +24,9 @@ from onnxlint.runtime.statistics.numpy_passes import dtype_name, smallest_normal
 class Totals:
     """The statistics of watched values by name; compiled passes take in what they can."""
 
-    def __init__(self) -> None:
-        self._table = Table(usable_threads()) if compiled() else None
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads or usable_threads()
+        self._table = Table(self.threads) if compiled() else None
         self._others: dict[Hashable, Statistics] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
 
@@ -47,6 +48,16 @@ class Totals:
                 known = self._others.get(watch.name)
                 self._others[watch.name] = merge(known, found) if known else found
         return is_finite
+
+    @property
+    def table(self) -> Table | None:
+        """What the compiled passes took in."""
+        return self._table
+
+    def part(self, watch: Watch, like: Array, samples: int) -> Part | None:
+        """How the compiled passes take a value in, of which only shape and type are known."""
+        rows = self._rows(watch, like, samples)
+        return _part(watch, like, rows) if _is_plain(watch, like) else None
 
     def add_repeated(self, watch: Watch, arrays: Sequence[Array]) -> bool:
         """Takes in one value as it was several times in a run, in one shape: samples of none."""

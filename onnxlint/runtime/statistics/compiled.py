@@ -82,6 +82,14 @@ class Part(NamedTuple):
     start: int = 0
 
 
+class Ready(NamedTuple):
+    """A task that measures a tensor as soon as somebody tells where its elements lie."""
+
+    entry: _Entry
+    rows: Array | None
+    address: int
+
+
 class Table:
     """The statistics of many tensors, by key, which `threads` measure at once."""
 
@@ -113,10 +121,7 @@ class Table:
             if _REFUSED.unpack_from(self._tasks, entry.at + _REFUSED_AT)[0]:
                 left.append(part)
                 continue
-            entry.shape = part.shape
-            if rows is not None:
-                entry.samples.append(rows)
-                entry.kept += len(rows)
+            entry.take(part.shape, rows)
         return left
 
     def add_file(self, part: Part, file: int, offset: int, elements: int) -> int:
@@ -137,6 +142,22 @@ class Table:
         if taken:
             entry.shape = part.shape
         return taken
+
+    def reserve(self, count: int) -> ctypes.Array[ctypes.c_char]:
+        """Makes room for so many tensors; while this is kept, tasks stay where they are."""
+        missing = count * _TASK_BYTES - len(self._tasks)
+        if missing > 0:
+            self._tasks += bytes(missing)
+        return (ctypes.c_char * len(self._tasks)).from_buffer(self._tasks)
+
+    def ready(self, part: Part, tasks: ctypes.Array[ctypes.c_char]) -> Ready | None:
+        """Prepares for a tensor like the values of a part, which are not read."""
+        entry = self._entry(part)
+        if not entry.fits(part):
+            return None
+        rows = entry.rows_for(part)
+        _VARYING.pack_into(self._tasks, entry.at, *entry.varying(part, rows))
+        return Ready(entry, rows, ctypes.addressof(tasks) + entry.at)
 
     def samples_of(self, key: Hashable) -> int:
         """How many samples are kept of a tensor."""
@@ -212,6 +233,13 @@ class _Entry:
             return None
         size = part.values.size // part.samples
         return np.empty((wanted, 1 + -(-size // row_step(size))), np.float32)
+
+    def take(self, shape: tuple[int, ...], rows: Array | None) -> None:
+        """What was measured had this shape, and these rows of samples are of it."""
+        self.shape = shape
+        if rows is not None:
+            self.samples.append(rows)
+            self.kept += len(rows)
 
     def fixed(self) -> tuple[float, ...]:
         """What _FIXED packs."""

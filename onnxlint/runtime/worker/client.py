@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from onnxlint.runtime.native_text import readable
 from onnxlint.runtime.worker.ahead import Taken, taken_over
@@ -67,6 +67,8 @@ Meanwhile = Callable[[], bool]
 """Does a piece of work, and raises nothing; whether there was one."""
 
 Process = subprocess.Popen[bytes] | Taken
+
+_RUNNING = "running the model"
 
 
 def nothing() -> bool:
@@ -137,13 +139,15 @@ class Worker:
 
     def load(
         self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False,
-        taps: Sequence[str] = (), most_shown: int = 0,
+        taps: Sequence[str] = (), most_shown: int = 0, lanes: int = 1,
+        has_ours: bool = False,
     ) -> None:  # fmt: skip
         """Creates a session on a serialized model, whose external data lies in `folder`.
 
         With `in_order` nodes run as they stand in the file: what stands late is not kept waiting.
         `taps` are the names of what is tapped in it, by number; each is shown `most_shown` times in
-        a run, 0 for always.
+        a run, 0 for always. So many `lanes` are for runs that are made side by side.
+        `has_ours`: our own operators are in it.
 
         Raises:
             RunFailure: onnxruntime cannot create it.
@@ -153,7 +157,10 @@ class Worker:
 
         self.start()
         self.session += 1
-        load = Load(model, str(folder.resolve()), level, in_order, [*taps], most_shown)
+        place = str(folder.resolve())
+        load = Load(
+            model, place, level, in_order, [*taps], most_shown, lanes, bool(taps) or has_ours
+        )
         reply = self._ask(load, "creating a session")
         assert isinstance(reply, Loaded)
 
@@ -166,12 +173,35 @@ class Worker:
         """
         from onnxlint.runtime.protocol import Ran
 
-        reply = self._ask(request, "running the model")
+        reply = self._ask(request, _RUNNING)
         assert isinstance(reply, Ran)
-        self.peak = reply.peak
-        if whole and reply.withheld:
-            raise LimitReached(f"output {reply.withheld[0]!r} is too large to be kept")
-        return reply
+        return self._taken(reply, whole=whole)
+
+    def run_together(self, requests: Sequence[Run], *, whole: bool = True) -> list[Ran]:
+        """Runs the session so often, side by side in its lanes; as `run`.
+
+        Raises:
+            RunFailure: onnxruntime cannot run one of them: the first that is refused.
+            WorkerDied: the worker crashed or went over a limit.
+        """
+        from onnxlint.runtime.protocol import AllRan, Failed, Together
+
+        if len(requests) == 1:
+            return [self.run(requests[0], whole=whole)]
+        reply = self._ask(Together([*requests]), _RUNNING, len(requests))
+        assert isinstance(reply, AllRan)
+        runs = []
+        for each in reply.replies:
+            if isinstance(each, Failed):
+                self._raise(each.message, _RUNNING)
+            runs.append(self._taken(each, whole=whole))
+        return runs
+
+    def _taken(self, ran: Ran, *, whole: bool) -> Ran:
+        self.peak = ran.peak
+        if whole and ran.withheld:
+            raise LimitReached(f"output {ran.withheld[0]!r} is too large to be kept")
+        return ran
 
     def total(self) -> dict[str, Statistics]:
         """The statistics that runs added up since they were asked for last.
@@ -231,7 +261,7 @@ class Worker:
             self._log.seek(0)
             self._log.truncate()
 
-    def _ask(self, request: Request, doing: str) -> Reply:
+    def _ask(self, request: Request, doing: str, runs: int = 1) -> Reply:
         from onnxlint.runtime.protocol import Failed
 
         if self._owes_reply:
@@ -246,7 +276,7 @@ class Worker:
             raise death
         assert process.stdin is not None
         assert process.stdout is not None
-        allowed = self._allowed_seconds()
+        allowed = self._allowed_seconds(runs)
         if not allowed:
             raise self._out_of_time(doing)
         is_late = threading.Event()
@@ -282,8 +312,8 @@ class Worker:
         finally:
             self._owes_reply = False
 
-    def _allowed_seconds(self) -> float:
-        return min(self.time_limit, self._left)
+    def _allowed_seconds(self, runs: int) -> float:
+        return min(runs * self.time_limit, self._left)
 
     @property
     def _left(self) -> float:
@@ -299,7 +329,7 @@ class Worker:
         self.cut_short.append(LimitReached(message, option))
         return self.cut_short[-1]
 
-    def _raise(self, message: str, doing: str) -> None:
+    def _raise(self, message: str, doing: str) -> NoReturn:
         if "bad_alloc" in message or "Failed to allocate memory" in message:
             raise self._out_of_memory(doing)
         raise RunFailure(message)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from onnxlint.runtime import protocol
+from onnxlint.runtime import COMPILED, protocol
 from onnxlint.runtime.protocol import (
+    AllRan,
     Array,
     Failed,
     Load,
@@ -27,12 +28,15 @@ from onnxlint.runtime.protocol import (
     Reply,
     Run,
     Seen,
+    Together,
     Total,
     Totalled,
 )
 from onnxlint.runtime.statistics.accumulate import Totals
 from onnxlint.runtime.statistics.compiled import usable_threads
 from onnxlint.runtime.statistics.measure import is_finite
+from onnxlint.runtime.worker.expected import Expected
+from onnxlint.runtime.worker.lanes import Sums, beside
 from onnxlint.runtime.worker.taps import Taps
 from onnxlint.safety.limits import end_with_parent, limit_memory
 
@@ -59,10 +63,12 @@ it."""
 
 
 class Session(NamedTuple):
-    """A model that is loaded, and the taps in it."""
+    """A model that is loaded, the taps in it, what is added up of its runs, and what was seen."""
 
     model: onnxruntime.InferenceSession
     taps: Taps
+    sums: Sums
+    known: dict[str, Seen]
 
 
 def main() -> None:
@@ -75,19 +81,22 @@ def main() -> None:
     import onnxruntime  # noqa: F401 - before the first request, while the linter reads the model
 
     session: Session | None = None
-    totals = Totals()
     reply: Reply
     while (request := protocol.read_request(requests)) is not None:
         if isinstance(request, Load):
-            session, totals = None, Totals()
+            session = None
             session, reply = _load(request)
         elif isinstance(request, Profile):
             session = None  # two models may need too much memory
             reply = _profile(request)
         elif isinstance(request, Total):
-            reply, totals = Totalled(totals.statistics()), Totals()
+            reply = Totalled({} if session is None else session.sums.total())
+        elif session is None:
+            reply = Failed("there is no session")
+        elif isinstance(request, Together):
+            reply = AllRan(_run_together(session, request.runs))
         else:
-            reply = _run(session, request, totals)
+            reply = _run(session, request, _totals(session, request))
         protocol.send(replies, reply)
         del reply  # outputs may keep the memory of their session alive, beside that of the next
 
@@ -108,16 +117,20 @@ def _load(request: Load) -> tuple[Session | None, Reply]:
     options.enable_mem_pattern = False  # a second block of memory, as large as what is watched
     # its threads would wait busily after a run, on the cores that take statistics then
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    if request.lanes > 1:
+        options.intra_op_num_threads = max(1, usable_threads() // request.lanes)
     if usable_threads() <= FEW_CORES:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if request.in_order:
         options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
     try:
-        taps.register(options)
+        if request.has_ours:
+            options.register_custom_ops_library(COMPILED)
+            taps.listen()
         session = ort.InferenceSession(request.model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own kinds share no public base
         return None, Failed(str(error))
-    return Session(session, taps), Loaded()
+    return Session(session, taps, Sums(request.lanes), {}), Loaded()
 
 
 def _options(request: Load | Profile) -> onnxruntime.SessionOptions:
@@ -137,20 +150,34 @@ def _profile(request: Profile) -> Reply:
     return profile(request, _options(request))
 
 
-def _run(session: Session | None, request: Run, totals: Totals) -> Reply:
-    if session is None:
-        return Failed("there is no session")
-    seen = _Seeing(request, totals if request.adding else Totals())
+def _totals(session: Session, request: Run) -> Totals:
+    """What the statistics of a run are added to."""
+    return session.sums.next(request.samples) if request.adding else Totals(session.sums.threads)
+
+
+def _run_together(session: Session, runs: list[Run]) -> list[Ran | Failed]:
+    """Runs them lane by lane, the lanes side by side if there is more than one core."""
+    jobs = [(request, _totals(session, request)) for request in runs]
+    lanes = session.sums.lanes if usable_threads() > 1 else 1
+    return beside(lambda job: _run(session, *job), jobs, lanes)
+
+
+def _run(session: Session, request: Run, totals: Totals) -> Ran | Failed:
+    seen = _Seeing(request, totals)
     fetched_names = [watch.name for watch in request.watched if watch.name not in session.taps]
     kept_names = [name for name in request.kept if name not in session.taps]
     names = list(dict.fromkeys([*kept_names, *fetched_names]))
+    feeds = request.feeds | {name: signs.array() for name, signs in request.signs.items()}
     start = time.perf_counter()
-    with session.taps.shown_to(seen.take):
+    expected = Expected(session.taps, totals, request, session.known)
+    with session.taps.shown_to(seen.take) as listener, expected.told(session.taps):
         try:
-            fetched = _execute(session.model, names, request.feeds)
+            fetched = _execute(session.model, names, feeds)
         except Exception as error:  # onnxruntime's own kinds share no public base
             return Failed(str(error))
     seconds = time.perf_counter() - start
+    seen.types |= expected.measured()
+    session.known.update(seen.types)
     seen.take_repeated()
     seen.take_all({n: fetched[n] for n in fetched_names if _is_array(fetched[n])})
     outputs, withheld = _sent(request, fetched | seen.kept | seen.held)
@@ -163,7 +190,7 @@ def _run(session: Session | None, request: Run, totals: Totals) -> Reply:
         is_finite=seen.is_finite,
         peak=_peak_memory(),
         seconds=seconds,
-        shown={name: count for name, count in session.taps.shown.items() if count > 1},
+        shown={name: count for name, count in listener.shown.items() if count > 1},
     )
 
 
