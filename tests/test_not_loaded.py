@@ -47,7 +47,7 @@ UNUSED = [
     "onnxlint.analyses.static.signature_trust", "onnxlint.rules.documentation",
     "onnxlint.runtime.data.parquet", "onnxlint_rules.dat.distribution_shift",
     "onnxlint_rules.prd.miscalibrated", "concurrent.futures.thread", "difflib",
-    "google.protobuf.text_format", "zipfile",
+    "google.protobuf.text_format", "zipfile", "onnx.helper", "onnx.numpy_helper", "ml_dtypes",
 ]  # fmt: skip
 
 

@@ -195,7 +195,10 @@ class Tensor(Struct, eq=False):
         self._require(raw)
         if raw is not None and (bits(self.element_type) or 8) >= 8:
             return np.frombuffer(raw, stored_dtype(self.element_type), self.size).reshape(self.dims)
-        from onnx import numpy_helper  # loads for long, and large tensors are raw
+        if raw is None and (field := _WHOLE_FIELDS.get(self.element_type)) is not None:
+            entries = getattr(self.proto, field)
+            return np.array(entries, numpy_dtype(self.element_type)).reshape(self.dims)
+        from onnx import numpy_helper  # loads for long, and few tensors need it
 
         return numpy_helper.to_array(self.proto if raw is None else self._with_raw(bytes(raw)))
 
@@ -334,6 +337,12 @@ _TYPED_FIELDS = {
     "uint64": "uint64_data", "string": "string_data",
 }  # fmt: skip
 """The fields of the specification for elements one by one; of all other types `int32_data`."""
+
+
+_WHOLE_FIELDS = {
+    1: "float_data", 6: "int32_data", 7: "int64_data", 11: "double_data", 13: "uint64_data",
+}  # fmt: skip
+"""The fields whose entries are elements as they are: of float32, int32, int64, double, uint64."""
 
 
 def _typed_field(element_type: int) -> str | None:
