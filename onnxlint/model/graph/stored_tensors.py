@@ -117,6 +117,15 @@ def elements(tensor: Tensor | None) -> Array | None:
     return None if array.dtype.kind in "OSUc" else array
 
 
+def integers(tensor: Tensor) -> list[int] | None:
+    """The elements of a small tensor as Python's numbers, if they are integers."""
+    numbers = tensor.integers()
+    if numbers is not None:
+        return numbers
+    array = elements(tensor)
+    return None if array is None or array.dtype.kind not in "iu" else array.reshape(-1).tolist()
+
+
 @cache
 def zero() -> TensorProto:
     """What a ConstantOfShape without a value repeats."""

@@ -413,17 +413,29 @@ def _stopped_short(model: ModelProto) -> bool:
     graph = model.graph
     if len(graph.node) > SYMBOLIC_NODE_LIMIT:
         return False
-    types = _types(graph)
+    stored = {tensor.name for tensor in graph.initializer}
+    types = dict(_types_in(graph))
+
+    def is_known(name: str) -> bool:
+        return name in stored or _is_known(types.get(name))
+
+    ends = [
+        node
+        for node in graph.node
+        if not all(map(is_known, node.output))
+        and node.domain in _HELPED_DOMAINS
+        and node.op_type != "If"  # unknown where its branches differ, and so it stays
+        and all(map(is_known, filter(None, node.input)))
+    ]
+    read = _read(model) if ends else set[str]()
+    return any(not all(map(is_known, read.intersection(node.output))) for node in ends)
+
+
+def _read(model: ModelProto) -> set[str]:
+    """What nodes read, and what the model gives."""
     read = {name for container in containers(model) for node in container.node
             for name in node.input}  # fmt: skip
-    read.update(output.name for output in graph.output)
-    return any(
-        node.domain in _HELPED_DOMAINS
-        and node.op_type != "If"  # unknown where its branches differ, and so it stays
-        and all(_is_known(types.get(name)) for name in node.input if name)
-        and not all(_is_known(types.get(name)) for name in read.intersection(node.output))
-        for node in graph.node
-    )
+    return read.union(output.name for output in model.graph.output)
 
 
 def _is_known(info: TypeProto | None) -> bool:
