@@ -81,13 +81,8 @@ class JudgingSession:
     @contextmanager
     def judged(self, model: Model) -> Iterator[RuleRunner]:
         """What the job's rules say of a model; its analyses end with the context."""
-        import numpy as np
-
         worker = self.worker() if self.runs_model else None
-        with (
-            np.errstate(all="ignore"),  # a NaN in a weight is found, and is no mistake of a rule
-            closing(Analyses(self._job.settings, model, self.budget)) as analyses,
-        ):
+        with closing(Analyses(self._job.settings, model, self.budget)) as analyses:
             if worker is not None:
                 analyses.give(worker)
             if self._job.remembers is not None:
@@ -96,8 +91,11 @@ class JudgingSession:
             self.watcher.begins_anew()
             self.watcher.begins("shape inference")
             analyses.start(beside(self._rules))
-            self._run_rules(runner, worker, model)
-            yield runner
+            import numpy as np  # while children work: it loads for longer than what starts them
+
+            with np.errstate(all="ignore"):  # a NaN in a weight is found, and no rule's mistake
+                self._run_rules(runner, worker, model)
+                yield runner
 
     def _run_rules(self, runner: RuleRunner, worker: Worker | None, model: Model) -> None:
         """Runs all rules, those that run no model while processes are waited for."""

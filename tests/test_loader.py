@@ -96,6 +96,24 @@ def test_skeleton_leaves_out_what_is_large_and_nothing_else(tensors, large):
     assert len(kept.graph.initializer) == sum(not constant for constant, _ in tensors)
 
 
+@pytest.mark.parametrize("fields", [100, 3_999, 4_001, 20_000])
+def test_skeleton_finds_what_is_large_behind_any_number_of_short_fields(fields):
+    node = onnx.NodeProto(op_type="TreeEnsemble")
+    node.attribute.add(name="nodes", type=onnx.AttributeProto.INTS, ints=range(fields))
+    weight = numpy_helper.from_array(np.ones(100_000, np.float32), "w")
+    model = onnx.ModelProto(graph=onnx.GraphProto(node=[node], initializer=[weight]))
+    inner = node.attribute[0]
+    inner.doc_string = "d" * 100_000
+    inner.strings.append(b"s" * 100_000)
+    model.graph.node[0].CopyFrom(node)
+    reduced = skeleton(memoryview(model.SerializeToString()), known={"Attribute": {8, 9}})
+    kept = onnx.ModelProto.FromString(reduced.data)
+    assert [length for _, length in reduced.spans] == [400_000]
+    assert [*kept.graph.node[0].attribute[0].ints] == [*range(fields)]
+    assert kept.graph.node[0].attribute[0].strings == [b"s" * 100_000]
+    assert not kept.graph.node[0].attribute[0].doc_string
+
+
 def test_skeleton_refuses_endless_nesting():
     data = b""
     for _ in range(150):  # graph > node > attribute > graph …

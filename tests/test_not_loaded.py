@@ -47,7 +47,7 @@ UNUSED = [
     "onnxlint.analyses.static.signature_trust", "onnxlint.rules.documentation",
     "onnxlint.runtime.data.parquet", "onnxlint_rules.dat.distribution_shift",
     "onnxlint_rules.prd.miscalibrated", "concurrent.futures.thread", "difflib",
-    "google.protobuf.text_format", "zipfile",
+    "google.protobuf.text_format", "zipfile", "onnx.helper", "onnx.numpy_helper", "ml_dtypes",
 ]  # fmt: skip
 
 
@@ -60,6 +60,29 @@ def test_what_nobody_asked_for_is_not_loaded(net, options):
 def test_a_static_run_runs_nothing(net):
     modules = loaded(net, "static")
     assert not modules & {"onnxruntime", "onnxlint.runtime.worker.client"}
+
+
+BEFORE_INFERENCE = """
+import sys
+from onnxlint.light_onnx import use_light_onnx
+use_light_onnx()
+from onnxlint.analyses import Analyses
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.file.load import open_model
+from onnxlint.safety.limits import Budget
+from onnxlint.settings import Settings
+settings = Settings()
+budget = Budget.build(settings)
+with open_model(sys.argv[1], budget) as model:
+    analyses = Analyses(settings, model, budget)
+    analyses.get(Shapes)
+    assert "numpy" not in sys.modules, "it loads for longer than shapes are inferred"
+    analyses.close()
+"""
+
+
+def test_inference_begins_before_numpy_is_loaded(net):
+    subprocess.run([sys.executable, "-c", BEFORE_INFERENCE, net], check=True)
 
 
 class Base:

@@ -19,7 +19,7 @@ from onnxlint.model.file.tensors import Tensor, element_count
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node
 from onnxlint.model.graph.place import Located, NotApplicable, Place
-from onnxlint.model.graph.stored_tensors import attribute_tensors
+from onnxlint.model.graph.stored_tensors import attribute_tensors, integers
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, TensorProto
@@ -27,10 +27,16 @@ if TYPE_CHECKING:
 ALLOCATION_BUDGET_BYTES = 2 * 1024**3
 """What constants may ask a runtime to allocate: protobuf's own limit of a model, 2 GiB."""
 
+WIDEST_BYTES = 16
+"""What one element takes at most: complex128."""
 
 LEAST_EXCESS = 32
 """Bytes that no tensor asks for beyond what its data may be packed from: a message that says dtype
 and dims has 4 itself."""
+
+
+Request = tuple[Located, int, str]
+"""What asks for memory: where, how many bytes, and what it is called."""
 
 
 class ProblemKind(StrEnum):
@@ -270,7 +276,13 @@ def tensor_bytes(proto: TensorProto) -> int:
 
 def _allocation(graph: Graph) -> Iterator[FileProblem]:
     """One hazard if all that the constants ask for exceeds the budget, at the greediest."""
-    requests = [*_requests(graph), *_hollow_initializers(graph)]
+    repeated = [*_repeated(graph)]
+    stored = [*_declared_inputs(graph), *_hollow_initializers(graph)]
+    at_most = WIDEST_BYTES * sum(elements for _, elements in repeated)
+    if at_most + sum(size for _, size, _ in stored) <= ALLOCATION_BUDGET_BYTES:
+        return
+    requests = [(node, elements * _element_bytes(graph, node), node.op)
+                for node, elements in repeated] + stored  # fmt: skip
     total = sum(size for _, size, _ in requests)
     if total <= ALLOCATION_BUDGET_BYTES:
         return
@@ -282,17 +294,21 @@ def _allocation(graph: Graph) -> Iterator[FileProblem]:
     yield FileProblem(ProblemKind.ALLOCATION, owner.place, message, total, ALLOCATION_BUDGET_BYTES)
 
 
-def _requests(graph: Graph) -> Iterator[tuple[Located, int, str]]:
+def _repeated(graph: Graph) -> Iterator[tuple[Node, int]]:
+    """How many elements nodes repeat a constant to."""
     for node in graph.nodes(*_REQUESTED_ELEMENTS):
         elements = _REQUESTED_ELEMENTS[node.op](graph, node)
         if elements:
-            yield node, elements * _element_bytes(graph, node), node.op
+            yield node, elements
+
+
+def _declared_inputs(graph: Graph) -> Iterator[Request]:
     for scope in graph.scopes:
         for value in scope.inputs:
             yield value, _declared_bytes(value.type), f"input {value.name!r}"
 
 
-def _hollow_initializers(graph: Graph) -> Iterator[tuple[Located, int, str]]:
+def _hollow_initializers(graph: Graph) -> Iterator[Request]:
     """Initializers whose dims ask for more than their data fills: the excess."""
     for owner, tensor in graph.tensors:
         proto = tensor.proto
@@ -330,8 +346,11 @@ def _numbers(graph: Graph, node: Node, slot: int) -> list[float] | None:
     tensor = graph.tensor(node.input(slot))
     if tensor is None or tensor.size > 64:
         return None
+    whole = integers(tensor)
+    if whole is not None:
+        return [*whole]
     array = graph.constant(node.input(slot))
-    if array is None or array.dtype.kind not in "iuf":
+    if array is None or array.dtype.kind != "f":
         return None
     numbers: list[float] = array.reshape(-1).tolist()
     return numbers if all(map(isfinite, numbers)) else None

@@ -12,8 +12,16 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import (
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    OperatorSetIdProto,
+    TensorProto,
+    ValueInfoProto,
+)
 
+from onnxlint.model.file.making import make_node, make_tensor, make_type
 from onnxlint.runtime import DOMAIN
 
 STEP = "onnxlint/step"
@@ -88,15 +96,17 @@ def twin(model: ModelProto, plan: PerturbationPlan) -> ModelProto:
     nodes = _Doubling(plan, opset).nodes(graph)
     del graph.node[:], graph.output[:], graph.value_info[:]
     graph.node.extend(nodes)
-    graph.input.append(helper.make_tensor_value_info(STEP, TensorProto.DOUBLE, []))
-    graph.input.append(helper.make_tensor_value_info(START, TensorProto.INT64, []))
-    graph.input.append(helper.make_tensor_value_info(NOISE, TensorProto.FLOAT, [plan.noise]))
-    graph.output.extend(
-        helper.make_tensor_value_info(name, TensorProto.DOUBLE, []) for name in outputs(plan)
-    )
+    graph.input.append(_value(STEP, TensorProto.DOUBLE, []))
+    graph.input.append(_value(START, TensorProto.INT64, []))
+    graph.input.append(_value(NOISE, TensorProto.FLOAT, [plan.noise]))
+    graph.output.extend(_value(name, TensorProto.DOUBLE, []) for name in outputs(plan))
     if plan.compiled:
-        doubled.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+        doubled.opset_import.append(OperatorSetIdProto(domain=DOMAIN, version=1))
     return doubled
+
+
+def _value(name: str, element_type: int, dims: list[int] | None) -> ValueInfoProto:
+    return ValueInfoProto(name=name, type=make_type(element_type, dims))
 
 
 class _Arithmetic:
@@ -109,12 +119,12 @@ class _Arithmetic:
     def add(self, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         """Writes a node and names what it gives."""
         output = output or f"{self.stem}/{len(self.written)}"
-        self.written.append(helper.make_node(op, list(inputs), [output], **attributes))
+        self.written.append(make_node(op, inputs, [output], **attributes))
         return output
 
     def numbers(self, whole: list[int] | int) -> str:
         """A constant of whole numbers."""
-        return self.add("Constant", value=numpy_helper.from_array(np.array(whole, np.int64)))
+        return self.add("Constant", value=make_tensor(np.array(whole), TensorProto.INT64))
 
     def rms(self, value: str, output: str = "") -> str:
         """The root of the mean square, in double precision: no square leaves its range."""
@@ -165,7 +175,7 @@ class _Doubling(_Arithmetic):
         if self._plan.compiled and self._plan.cuts[name] == "float":
             given = [name, self._changed(name), NOISE, STEP, START]
             told = [changed, found(number), made(number)]
-            node = helper.make_node("Perturb", given, told, domain=DOMAIN, cut=number)
+            node = make_node("Perturb", given, told, domain=DOMAIN, cut=number)
             self.written.append(node)
         else:
             self.add("Add", name, self._step(number, name), output=changed)
@@ -199,15 +209,15 @@ class _Doubling(_Arithmetic):
             "then_branch": self._body(fresh, name, noise),
             "else_branch": self._body(same, name, same.written[0].output[0]),
         }
-        self.written.append(helper.make_node("If", [chosen], [direction, length], **branches))
+        self.written.append(make_node("If", [chosen], [direction, length], **branches))
         return direction, length
 
     def _body(self, body: _Arithmetic, name: str, direction: str) -> GraphProto:
         given = [
-            helper.make_tensor_value_info(direction, self._type(name), None),
-            helper.make_tensor_value_info(body.written[-1].output[0], TensorProto.DOUBLE, []),
+            _value(direction, self._type(name), None),
+            _value(body.written[-1].output[0], TensorProto.DOUBLE, []),
         ]
-        return helper.make_graph(body.written, body.stem, [], given)
+        return GraphProto(node=body.written, name=body.stem, output=given)
 
     def _noise(self, where: _Arithmetic, name: str) -> str:
         """Noise of a value's shape."""

@@ -19,6 +19,7 @@ from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.output_heads import differing_decisions, recognise
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.weights import Weights
+from onnxlint.model.file.making import make_attribute
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import Place
@@ -280,12 +281,12 @@ class _Rows:
 
 
 def _seed(proto: object) -> None:
-    from onnx import ModelProto, helper
+    from onnx import ModelProto
 
     assert isinstance(proto, ModelProto)
     for number, node in enumerate(proto.graph.node):
         if node.op_type == "Dropout" and not any(each.name == "seed" for each in node.attribute):
-            node.attribute.append(helper.make_attribute("seed", number))
+            node.attribute.append(make_attribute("seed", number))
 
 
 def _outputs(one: Graph, other: Graph) -> dict[Value, Value]:

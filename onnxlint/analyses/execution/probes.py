@@ -81,7 +81,9 @@ def _narrowed(graph: Graph, shapes: Shapes, scope: Scope) -> set[Value]:
     """Integers that a cast puts into a type which holds fewer; sizes always fit."""
     read: set[Value] = set()
     for node in scope.nodes:
-        value = node.input(0) if node.op == "Cast" else None
+        if node.op != "Cast":
+            continue
+        value = node.input(0)
         shape = shapes.of(value)
         wanted = integer_range(node.attribute("to", 0))
         if value is not None and shape is not None and wanted and shape.is_integer:
@@ -230,10 +232,12 @@ def _constant_values(scope: Scope) -> set[Value]:
     """Values that depend on no input: watching them would undo constant folding."""
     constants: set[Value] = set()
     for node in scope.nodes:
-        read = [value for value in node.inputs if value is not None]
         if node.subgraphs or node.op.startswith("Random"):
             continue
-        if all(value.tensor_proto is not None or value in constants for value in read):
+        for value in node.inputs:
+            if not (value is None or value.tensor_proto is not None or value in constants):
+                break
+        else:
             constants.update(filter(None, node.outputs))
     return constants
 
@@ -294,11 +298,12 @@ def _channel_axis(
         return 1
     if node.op in CHANNELS_LAST:
         return -1
-    before = next((axes[read] for read in node.inputs if read is not None and axes.get(read)), None)
-    if before is not None and node.op == "Transpose":
-        return _moved(before, node.integers("perm"))
-    if before is not None and node.op in SAME_AXES:
-        return before
+    if node.op == "Transpose" or node.op in SAME_AXES:
+        known = (axes[read] for read in node.inputs if read is not None and axes.get(read))
+        before = next(known, None)
+        if before is not None:
+            is_moved = node.op == "Transpose"
+            return _moved(before, node.integers("perm")) if is_moved else before
     return None if rank is None else (1 if rank in (2, 4, 5) else -1)
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from onnxlint.analyses.execution.tapped_model import OPERATOR
 from onnxlint.analyses.static.body_models import Body, bodies
+from onnxlint.model.file.making import make_node
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Scope
 from onnxlint.runtime import DOMAIN
@@ -141,14 +142,10 @@ def _copied(
 
 
 def _import(imported: object) -> None:
-    from onnx.helper import make_opsetid
-
-    imported.append(make_opsetid(DOMAIN, 1))  # type: ignore[attr-defined]
+    imported.add(domain=DOMAIN, version=1)  # type: ignore[attr-defined]
 
 
 def _taps(tapped: TappedBody, numbers: Mapping[str, int]) -> Iterator[NodeProto]:
-    from onnx.helper import make_node
-
     for value in tapped.names:
         key = tapped.key(value)
         name = f"onnxlint-tap:{key}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onnxlint.model.file.making import make_node
 from onnxlint.runtime import COMPILED, DOMAIN
 
 if TYPE_CHECKING:
@@ -32,16 +33,12 @@ def tap(model: ModelProto, names: Sequence[str]) -> None:
     taps are all the leaves, and stand in reverse, each runs as soon as its value is there. So the
     outputs are tapped as well, to show nothing.
     """
-    from onnx.helper import make_opsetid
-
     nodes = [*_taps(model, names)]
     model.graph.node.extend(reversed(nodes))
-    model.opset_import.append(make_opsetid(DOMAIN, 1))
+    model.opset_import.add(domain=DOMAIN, version=1)
 
 
 def _taps(model: ModelProto, names: Sequence[str]) -> Iterator[NodeProto]:
-    from onnx.helper import make_node
-
     outputs = (value.name for value in model.graph.output if value.type.HasField("tensor_type"))
     numbers = dict.fromkeys(outputs, UNSEEN) | {name: at for at, name in enumerate(names)}
     for value in (value for node in model.graph.node for value in node.output):

@@ -345,9 +345,12 @@ def smallest(element_type: int) -> float:
 @cache
 def _finfo(element_type: int) -> Any:
     """numpy's facts about a float type, also of those that only ml_dtypes has."""
+    dtype = numpy_dtype(element_type)
+    if dtype.type in (np.float16, np.float32, np.float64):
+        return np.finfo(dtype)
     import ml_dtypes
 
-    return ml_dtypes.finfo(numpy_dtype(element_type))  # type: ignore[no-untyped-call]
+    return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
 
 
 def _are_exact(ends: Array, element_type: int) -> Array:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from onnxlint.model.file.making import make_node
+
 if TYPE_CHECKING:
-    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
+    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 MOST_TRIPS = 1_000
 """A loop that takes more trips on synthetic data is taken for one that does not end on it: decoders
@@ -24,21 +26,20 @@ def bound_loops(model: ModelProto) -> None:
 
     The number of the trip is looked up in a table of so many entries: onnxruntime refuses the next.
     """
-    from onnx import helper
+    from onnx import TensorProto
 
     domains = {"", "ai.onnx"}
     for number, body in enumerate(_endless(model.graph, {})):
         if not body.input or not body.output or not body.input[0].name:
             continue
         table, entry, going = (f"{GUARD}-{part}-{number}" for part in ("table", "entry", "going"))
-        flags = helper.make_tensor(table, 9, [MOST_TRIPS], [True] * MOST_TRIPS)
+        flags = TensorProto(name=table, data_type=TensorProto.BOOL, dims=[MOST_TRIPS],
+                            raw_data=b"\x01" * MOST_TRIPS)  # fmt: skip
         domain = next((each.domain for each in model.opset_import if each.domain in domains), "")
         body.node.extend([
-            helper.make_node("Constant", [], [table], name=table, value=flags, domain=domain),
-            helper.make_node("Gather", [table, body.input[0].name], [entry], name=entry,
-                             domain=domain),
-            helper.make_node("And", [body.output[0].name, entry], [going], name=going,
-                             domain=domain),
+            make_node("Constant", [], [table], name=table, value=flags, domain=domain),
+            make_node("Gather", [table, body.input[0].name], [entry], name=entry, domain=domain),
+            make_node("And", [body.output[0].name, entry], [going], name=going, domain=domain),
         ])  # fmt: skip
         body.output[0].name = going
 
@@ -63,18 +64,24 @@ def _endless(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[GraphP
 
 def _counts(graph: GraphProto) -> dict[str, int | None]:
     """The whole numbers that are constants of a graph; no others matter."""
-    from onnx import TensorProto, numpy_helper
+    from onnx import TensorProto
 
     tensors = [(tensor.name, tensor) for tensor in graph.initializer]
     tensors += [(node.output[0], attribute.t) for node, attribute in _constants(graph)]
     return {
-        name: int(numpy_helper.to_array(tensor).reshape(-1)[0])
+        name: _number(tensor)
         for name, tensor in tensors
         if tensor.data_type == TensorProto.INT64
         and not tensor.external_data
         and list(tensor.dims) in ([], [1])
         and (len(tensor.raw_data) == 8 or len(tensor.int64_data) == 1)
     }
+
+
+def _number(tensor: TensorProto) -> int:
+    if tensor.raw_data:
+        return int.from_bytes(tensor.raw_data, "little", signed=True)
+    return int(tensor.int64_data[0])
 
 
 def _constants(graph: GraphProto) -> Iterator[tuple[NodeProto, AttributeProto]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses.static.schemas import Schemas
 from onnxlint.analyses.static.shapes import Dim, InferenceFailure, Shapes, told_inside
+from onnxlint.model.file.making import make_tensor, make_type
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import INEXACT_BODIES
@@ -20,6 +21,8 @@ from onnxlint.safety.limits import Budget
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+    from onnxlint.types import Array
 
 MOST_EXPANSIONS = 512
 """Operators with operands of different sizes that are looked into; a choice, each takes a
@@ -76,7 +79,7 @@ def _question(node: Node, graph: Graph, shapes: Shapes) -> ModelProto | None:
 
     None where something about it is not known.
     """
-    from onnx import NodeProto, ValueInfoProto, helper
+    from onnx import ModelProto, NodeProto, ValueInfoProto
 
     if node.proto.ByteSize() > LARGEST_NODE or any(a.ref_attr_name for a in node.attribute_list):
         return None
@@ -88,7 +91,11 @@ def _question(node: Node, graph: Graph, shapes: Shapes) -> ModelProto | None:
     alone.domain = ""
     alone.input[:] = [f"x{slot}" if value else "" for slot, value in enumerate(node.inputs)]
     alone.output[:] = [f"y{slot}" if name else "" for slot, name in enumerate(node.proto.output)]
-    proto = helper.make_graph([alone], "operator", [], [])
+    question = ModelProto(ir_version=10)
+    question.opset_import.add(version=node.scope.opsets[""])
+    proto = question.graph
+    proto.name = "operator"
+    proto.node.append(alone)
     for name, value in zip(alone.input, node.inputs, strict=True):
         shape = shapes.of(value)
         if value is None:
@@ -96,20 +103,22 @@ def _question(node: Node, graph: Graph, shapes: Shapes) -> ModelProto | None:
         if shape is None:
             return None
         dims = None if shape.dims is None else [*shape.dims]
-        given = helper.make_tensor_type_proto(shape.element_type, dims)
+        given = make_type(shape.element_type, dims)
         proto.input.append(ValueInfoProto(name=name, type=given))
-        if shape.is_integer and (tensor := _sizes(value, shape.dims, graph)) is not None:
-            proto.initializer.append(helper.make_tensor(name, shape.element_type, *tensor))
-    opsets = [helper.make_opsetid("", node.scope.opsets[""])]
-    return helper.make_model(proto, opset_imports=opsets, ir_version=10)
+        if shape.is_integer and (numbers := _sizes(value, shape.dims, graph)) is not None:
+            tensor = proto.initializer.add(name=name)
+            tensor.MergeFrom(make_tensor(numbers, shape.element_type))
+    return question
 
 
-def _sizes(
-    value: Value, dims: tuple[Dim, ...] | None, graph: Graph
-) -> tuple[tuple[int, ...], list[int]] | None:
-    """Shape and numbers of a constant that may tell sizes."""
+def _sizes(value: Value, dims: tuple[Dim, ...] | None, graph: Graph) -> Array | None:
+    """The numbers of a constant that may tell sizes."""
+    import numpy as np
+
     numbers = None if dims is None or len(dims) > 1 else graph.integers(value)
-    return None if numbers is None else ((len(numbers),) if dims else (), numbers)
+    return (
+        None if numbers is None else np.array(numbers if dims or len(numbers) != 1 else numbers[0])
+    )
 
 
 def _answers(questions: list[ModelProto], budget: Budget) -> list[str | None]:

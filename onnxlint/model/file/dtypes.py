@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-_SUB_BYTE_BITS = {
-    "UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2,
-    "FLOAT6E2M3": 6, "FLOAT6E3M2": 6,
-}  # fmt: skip
+_OTHER_BITS = {"undefined": None, "string": None, "bool": 8, "float": 32, "double": 64}
+"""Bits of one element where the name of the type has no number that says so."""
+
+_FIRST_NUMBER = re.compile(r"\d+")
 
 
 @cache
@@ -27,10 +27,10 @@ def dtype_name(element_type: int) -> str:
 @cache
 def bits(element_type: int) -> int | None:
     """Bits of one element in raw data, or None where elements have no fixed size (strings)."""
-    name = dtype_name(element_type).upper()
-    if name in ("UNDEFINED", "STRING"):
-        return None
-    return _SUB_BYTE_BITS.get(name) or numpy_dtype(element_type).itemsize * 8
+    name = dtype_name(element_type)
+    if name in _OTHER_BITS:
+        return _OTHER_BITS[name]
+    return int(_FIRST_NUMBER.findall(name)[0])
 
 
 _NUMPYS_OWN = frozenset({

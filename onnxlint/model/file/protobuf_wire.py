@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 
 from msgspec import Struct
 
@@ -40,6 +41,9 @@ _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 9, 13, 14
 
 _SHORT = 32
 """Fields of fewer bytes than this are passed over in runs: a forest has millions of them."""
+
+_MANY = 4_000
+"""Fields of a message that are read one by one: to compile what finds runs takes as long."""
 
 _RUN = b"(?:%s|%s|%s)++" % (
     rb"[\x08\x10\x18 (08@HPX`hpx][\x80-\xff]{0,9}[\x00-\x7f]",
@@ -184,10 +188,11 @@ def _large_fields(
     """Length-delimited fields of `large` bytes and more: (number, tag start, body start, end)."""
     position = start
     skips = large >= _SHORT and isinstance(buffer, memoryview)  # what is remote comes in pages
-    runs = re.compile(_RUN) if skips else None  # here: whoever reads no model imports this, too
+    passed = 0
     while position < end:
-        run = None if runs is None else runs.match(buffer, position, end)
-        position = position if run is None else run.end()
+        passed += 1
+        skipping = skips and passed > _MANY
+        position = _behind_run(buffer, position, end) if skipping else position
         if position == end:
             break
         tag_start = position
@@ -212,6 +217,16 @@ def _large_fields(
             raise WireError(f"unknown wire type {wire_type} at byte {tag_start}")
     if position != end:
         raise WireError(f"the message ends inside a field, at byte {end}")
+
+
+def _behind_run(buffer: memoryview, position: int, end: int) -> int:
+    run = _runs().match(buffer, position, end)
+    return position if run is None else run.end()
+
+
+@cache
+def _runs() -> re.Pattern[bytes]:
+    return re.compile(_RUN)
 
 
 def _read_varint(buffer: memoryview, position: int, end: int) -> tuple[int, int]:

@@ -92,7 +92,7 @@ def subgraphs(scope: Scope) -> Iterator[Scope]:
         for branch, proto in _graphs(attribute):
             yield Scope(f"{prefix}{branch}", scope.shared, around=scope, proto=proto)
     for node in scope.nodes:
-        for attribute in node.attribute_list:
+        for attribute in filter(_has_graphs, node.attribute_list):
             for branch, proto in _graphs(attribute):
                 label = shortened(node.name or f"{node.op_type}_{node.index}")
                 subgraph = Scope(f"{prefix}{label}/{branch}", scope.shared, owner=node, proto=proto)
@@ -103,6 +103,10 @@ def subgraphs(scope: Scope) -> Iterator[Scope]:
 def path_of(function: FunctionProto) -> str:
     """The path of its scope."""
     return f"function:{shortened(function.domain)}::{shortened(function.name)}"
+
+
+def _has_graphs(attribute: AttributeProto) -> bool:
+    return attribute.HasField("g") or bool(attribute.graphs)
 
 
 def _graphs(attribute: AttributeProto) -> Iterator[tuple[str, GraphProto]]:

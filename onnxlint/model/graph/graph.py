@@ -27,6 +27,7 @@ from onnxlint.model.graph.stored_tensors import (
     constant_proto,
     elements,
     holders,
+    integers,
     stored_sparse_tensors,
     stored_tensors,
     zero,
@@ -230,15 +231,12 @@ class Graph:
 
     def _filled(self, value: Value, shape: Tensor | None) -> Tensor | None:
         """The tensor of a ConstantOfShape."""
-        sizes = None if shape is None or shape.size > LONGEST_SHAPE else elements(shape)
-        if sizes is None or sizes.dtype.kind not in "iu":
-            return None
-        dims = tuple(sizes.reshape(-1).tolist())
-        if min(dims, default=0) < 0:
+        dims = None if shape is None or shape.size > LONGEST_SHAPE else integers(shape)
+        if dims is None or min(dims, default=0) < 0:
             return None
         node = value.producer
         proto = (node.tensor("value") if node is not None else None) or zero()
-        return Tensor(proto, self.model.files, dims, fill=True)
+        return Tensor(proto, self.model.files, tuple(dims), fill=True)
 
     def constant(self, value: Value | None) -> Array | None:
         """The numbers of a constant value.
@@ -265,16 +263,17 @@ class Graph:
     def integers(self, value: Value | None) -> list[int] | None:
         """The constant integers that tell a shape, axes or pads; None where there are more."""
         tensor = self.tensor(value)
-        numbers = None if tensor is None or tensor.size > LONGEST_SHAPE else elements(tensor)
-        if numbers is None or numbers.dtype.kind not in "iu":
-            return None
-        integers: list[int] = numbers.reshape(-1).tolist()
-        return integers
+        return None if tensor is None or tensor.size > LONGEST_SHAPE else integers(tensor)
 
     def number(self, value: Value | None) -> float | None:
         """The one number of a constant value; None where it is not a constant or holds several."""
         tensor = self.tensor(value)
-        found = elements(tensor) if tensor is not None and tensor.size == 1 else None
+        if tensor is None or tensor.size != 1:
+            return None
+        one = tensor.numbers() or tensor.integers()
+        if one is not None:
+            return one[0]
+        found = elements(tensor)
         return None if found is None or found.size != 1 else found.item()
 
     def fill(self, node: Node) -> Array | None:

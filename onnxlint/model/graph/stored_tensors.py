@@ -7,6 +7,7 @@ from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from onnxlint.model.file.making import make_tensor
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.nodes import Node, Scope
@@ -89,19 +90,19 @@ def stored_sparse_tensors(
 def constant_proto(node: Node) -> TensorProto | None:
     """The tensor that a Constant node spells in one of its seven ways."""
     import numpy as np
-    from onnx import AttributeProto, numpy_helper
+    from onnx import AttributeProto, TensorProto
 
     tensor = node.tensor("value")
     if tensor is not None:
         return tensor
-    kinds = {"value_float": ("float32", AttributeProto.FLOAT),
-             "value_floats": ("float32", AttributeProto.FLOATS),
-             "value_int": ("int64", AttributeProto.INT),
-             "value_ints": ("int64", AttributeProto.INTS)}  # fmt: skip
+    kinds = {"value_float": (TensorProto.FLOAT, AttributeProto.FLOAT),
+             "value_floats": (TensorProto.FLOAT, AttributeProto.FLOATS),
+             "value_int": (TensorProto.INT64, AttributeProto.INT),
+             "value_ints": (TensorProto.INT64, AttributeProto.INTS)}  # fmt: skip
     types = {a.name: a.type for a in node.attribute_list if not a.ref_attr_name}
-    for name, (dtype, attribute_type) in kinds.items():
+    for name, (element_type, attribute_type) in kinds.items():
         if types.get(name) == attribute_type:
-            return numpy_helper.from_array(np.asarray(node.attribute(name), dtype))
+            return make_tensor(np.asarray(node.attribute(name)), element_type)
     return None
 
 
@@ -114,6 +115,15 @@ def elements(tensor: Tensor | None) -> Array | None:
     except TensorError:
         return None
     return None if array.dtype.kind in "OSUc" else array
+
+
+def integers(tensor: Tensor) -> list[int] | None:
+    """The elements of a small tensor as Python's numbers, if they are integers."""
+    numbers = tensor.integers()
+    if numbers is not None:
+        return numbers
+    array = elements(tensor)
+    return None if array is None or array.dtype.kind not in "iu" else array.reshape(-1).tolist()
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import Tensor
-from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.nodes import Node, attribute_value
 from onnxlint.model.graph.operator_schemas import schema_of
 from onnxlint.model.patterns.parser import Literal
 
@@ -111,13 +111,7 @@ def attribute_of(node: Node, name: str) -> Any:
 
 @cache
 def _default(domain: str, op_type: str, version: int, name: str) -> Any:
-    from onnx import helper
-
     schema = schema_of(domain, op_type, version)
     if schema is None or name not in schema.attributes:
         return None
-    try:
-        value = helper.get_attribute_value(schema.attributes[name].default_value)
-    except ValueError:  # it has no default
-        return None
-    return value.decode() if isinstance(value, bytes) else value
+    return attribute_value(schema.attributes[name].default_value, None)

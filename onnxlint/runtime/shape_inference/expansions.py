@@ -15,16 +15,15 @@ from typing import Any
 from onnx import (
     AttributeProto,
     FunctionProto,
+    GraphProto,
     ModelProto,
     NodeProto,
     TypeProto,
     ValueInfoProto,
     defs,
-    helper,
-    shape_inference,
 )
 
-from onnxlint.runtime.shape_inference.onnx_inference import infer_shapes
+from onnxlint.runtime.shape_inference.onnx_inference import InferenceError, infer_shapes
 
 
 def packed(questions: Iterable[ModelProto]) -> bytes:
@@ -44,7 +43,7 @@ def _complaint(model: ModelProto) -> str | None:
         return None
     try:
         infer_shapes(expanded, strict=True, data_prop=True)
-    except shape_inference.InferenceError as error:
+    except InferenceError as error:
         return str(error)
     return None
 
@@ -64,14 +63,14 @@ def _expanded(model: ModelProto) -> ModelProto | None:
     actual = dict(zip(body.input, node.input, strict=False))
     _bind(body.node, given, {name for name in body.input if not actual.get(name)})
     formal = {name: formal for formal, name in actual.items()}
-    inner = helper.make_graph(list(body.node), "body", [], [])
+    inner = GraphProto(node=body.node, name="body")
     inner.input.extend(ValueInfoProto(name=formal[name], type=types[name]) for name in types)
     inner.output.extend(ValueInfoProto(name=name) for name in body.output)
     for tensor in graph.initializer:
         tensor.name = formal[tensor.name]
         inner.initializer.append(tensor)
     imports = body.opset_import or model.opset_import
-    return helper.make_model(inner, opset_imports=imports, ir_version=model.ir_version)
+    return ModelProto(graph=inner, opset_import=imports, ir_version=model.ir_version)
 
 
 def _body(

@@ -23,13 +23,13 @@ from onnx import (
     TypeProto,
     ValueInfoProto,
     defs,
-    shape_inference,
 )
 
+from onnxlint.model.file.making import make_type
 from onnxlint.model.file.messages import Container, containers, nested, subgraphs
 from onnxlint.model.graph.walk import postorder
 from onnxlint.runtime.shape_inference.inferred import Inferred
-from onnxlint.runtime.shape_inference.onnx_inference import infer_shapes
+from onnxlint.runtime.shape_inference.onnx_inference import InferenceError, infer_shapes
 
 if TYPE_CHECKING:
     from onnx import AttributeProto
@@ -115,7 +115,7 @@ def _fill_sparse(container: Container) -> None:
         for sparse in container.sparse_initializer:
             name = sparse.values.name
             if name not in known:
-                dense = _tensor(sparse.values.data_type, sparse.dims)
+                dense = make_type(sparse.values.data_type, sparse.dims)
                 container.value_info.append(ValueInfoProto(name=name, type=dense))
         del container.sparse_initializer[:]
 
@@ -253,7 +253,7 @@ def _infer_stubbornly(
         try:
             inferred = infer_shapes(serialized, data_prop=data_prop)
             break
-        except shape_inference.InferenceError as error:
+        except InferenceError as error:
             tags = _TAG.findall(str(error))
         broken = nodes.get(tags[-1]) if tags else None
         if broken is None or (broken.domain, broken.op_type) == _VEIL:
@@ -270,7 +270,7 @@ def _infer_strictly(
 ) -> ModelProto | None:
     try:
         return infer_shapes(serialized, strict=True, data_prop=data_prop)
-    except shape_inference.InferenceError as error:
+    except InferenceError as error:
         complaints.append(str(error))
         return None
 
@@ -310,17 +310,8 @@ def _types_in(container: Container) -> Iterator[tuple[str, TypeProto]]:
 def _types(container: Container) -> Types:
     types = dict(_types_in(container))
     for tensor in container.initializer if isinstance(container, GraphProto) else ():
-        types[tensor.name] = _tensor(tensor.data_type, tensor.dims)
+        types[tensor.name] = make_type(tensor.data_type, tensor.dims)
     return types
-
-
-def _tensor(element_type: int, dims: Iterable[int]) -> TypeProto:
-    made = TypeProto()
-    made.tensor_type.elem_type = element_type
-    made.tensor_type.shape.SetInParent()
-    for size in dims:
-        made.tensor_type.shape.dim.add(dim_value=size)
-    return made
 
 
 def _called(
@@ -336,18 +327,18 @@ def _infer_function(
     function: FunctionProto, calls: list[Call], model: ModelProto, *, data_prop: bool
 ) -> None:
     """Infers a body as a graph, and writes the types of all its values to `value_info`."""
-    from onnx import helper
-
-    graph = helper.make_graph(_bound(function, [node for node, _ in calls]), "body", [], [])
+    body = ModelProto(ir_version=model.ir_version, functions=model.functions,
+                      opset_import=function.opset_import or model.opset_import)  # fmt: skip
+    graph = body.graph
+    graph.name = "body"
+    graph.node.extend(_bound(function, [node for node, _ in calls]))
     for slot, name in enumerate(function.input):
         given = [types.get(_name(node.input, slot)) for node, types in calls]
         graph.input.append(ValueInfoProto(name=name, type=_common_type(given)))
     graph.output.extend(ValueInfoProto(name=name) for name in function.output)
     graph.value_info.extend(function.value_info)
-    body = helper.make_model(graph, ir_version=model.ir_version, functions=model.functions,
-                             opset_imports=function.opset_import or model.opset_import)  # fmt: skip
     _import_veil(body)
-    with suppress(shape_inference.InferenceError):  # what it declares is known all the same
+    with suppress(InferenceError):  # what it declares is known all the same
         body = infer_shapes(body, data_prop=data_prop)
     _give_back_references(function, body.graph)
     del function.value_info[:], function.node[:]
@@ -397,8 +388,6 @@ def _bind(attribute: AttributeProto, given: list[dict[str, AttributeProto]]) -> 
 
 def _common_type(types: Sequence[TypeProto | None]) -> TypeProto | None:
     """The type that holds at every call: a dim that differs is unknown, as is any other type."""
-    from onnx import helper
-
     first = types[0]
     if first is None or all(other == first for other in types):
         return first
@@ -412,7 +401,7 @@ def _common_type(types: Sequence[TypeProto | None]) -> TypeProto | None:
     if len(ranks) == 1 and None not in ranks:
         axes = zip(*(tensor.shape.dim for tensor in tensors), strict=True)
         dims = [_size(axis[0]) if len(set(map(_size, axis))) == 1 else None for axis in axes]
-    return helper.make_tensor_type_proto(tensors[0].elem_type, dims)
+    return make_type(tensors[0].elem_type, dims)
 
 
 def _size(dim: Any) -> int | str | None:
@@ -424,17 +413,29 @@ def _stopped_short(model: ModelProto) -> bool:
     graph = model.graph
     if len(graph.node) > SYMBOLIC_NODE_LIMIT:
         return False
-    types = _types(graph)
+    stored = {tensor.name for tensor in graph.initializer}
+    types = dict(_types_in(graph))
+
+    def is_known(name: str) -> bool:
+        return name in stored or _is_known(types.get(name))
+
+    ends = [
+        node
+        for node in graph.node
+        if not all(map(is_known, node.output))
+        and node.domain in _HELPED_DOMAINS
+        and node.op_type != "If"  # unknown where its branches differ, and so it stays
+        and all(map(is_known, filter(None, node.input)))
+    ]
+    read = _read(model) if ends else set[str]()
+    return any(not all(map(is_known, read.intersection(node.output))) for node in ends)
+
+
+def _read(model: ModelProto) -> set[str]:
+    """What nodes read, and what the model gives."""
     read = {name for container in containers(model) for node in container.node
             for name in node.input}  # fmt: skip
-    read.update(output.name for output in graph.output)
-    return any(
-        node.domain in _HELPED_DOMAINS
-        and node.op_type != "If"  # unknown where its branches differ, and so it stays
-        and all(_is_known(types.get(name)) for name in node.input if name)
-        and not all(_is_known(types.get(name)) for name in read.intersection(node.output))
-        for node in graph.node
-    )
+    return read.union(output.name for output in model.graph.output)
 
 
 def _is_known(info: TypeProto | None) -> bool:
@@ -454,7 +455,7 @@ def _infer_symbolically(model: ModelProto) -> ModelProto:
             model.graph.value_info.append(info)
     try:
         return infer_shapes(model, data_prop=True)
-    except shape_inference.InferenceError:
+    except InferenceError:
         return model
 
 

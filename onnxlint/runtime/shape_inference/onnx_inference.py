@@ -9,6 +9,9 @@ from __future__ import annotations
 from onnx import ModelProto
 from onnx.onnx_cpp2py_export import shape_inference as native
 
+InferenceError: type[Exception] = native.InferenceError
+"""A node that onnx cannot infer."""
+
 
 def infer_shapes(
     model: ModelProto | bytes, *, strict: bool = False, data_prop: bool = False
@@ -16,8 +19,7 @@ def infer_shapes(
     """The model with the types that were inferred in its `value_info`.
 
     Raises:
-        onnx.shape_inference.InferenceError: a node has none; without `strict`, only where onnx
-            cannot go on.
+        InferenceError: a node has none; without `strict`, only where onnx cannot go on.
     """
     serialized = model if isinstance(model, bytes) else model.SerializeToString()
     inferred: bytes = native.infer_shapes(serialized, False, strict, data_prop)
