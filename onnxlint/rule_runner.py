@@ -7,12 +7,13 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from onnxlint.acceptance import Entry, known
-from onnxlint.analyses import Analyses, Foreseeing, is_timed, runs_model
+from onnxlint.analyses import Analyses, Foreseeing, in_order, is_timed, runs_model
 from onnxlint.asking import needs_of, needs_worker
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.findings import Diagnostic, counted, folded
@@ -125,7 +126,8 @@ class RuleRunner:
 
     def _preparing(self, rule: Rule) -> Iterator[bool]:
         self._check_applicable(rule)
-        for kind in (*rule.requests.values(), *rule.wishes.values()):
+        asked = chain.from_iterable(map(in_order, (*rule.requests.values(), *rule.wishes.values())))
+        for kind in dict.fromkeys(asked):
             if issubclass(kind, Foreseeing) and not runs_model(kind):
                 for _ in self.analyses.get(kind).foresee():
                     yield True

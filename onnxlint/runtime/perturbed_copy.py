@@ -53,8 +53,8 @@ class PerturbationPlan(Struct, frozen=True):
     """What is doubled: `cuts` are values with their element types, `ends` are values.
 
     Nodes are given by their index: `kept` are needed at all, `doubled` stand in the copy, too, and
-    of what these give `flowing` alone is taken from the copy. `noise` is how many random numbers a
-    run is given. Where our own operators are `compiled`, one does what nodes do otherwise.
+    of what these give `flowing` alone is taken from the copy. Where our own operators are
+    `compiled`, one does what nodes do otherwise.
     """
 
     cuts: Mapping[str, str]
@@ -62,7 +62,6 @@ class PerturbationPlan(Struct, frozen=True):
     kept: Collection[int]
     doubled: Collection[int]
     flowing: Collection[str]
-    noise: int = NOISE_LENGTHS[-1]
     compiled: bool = False
 
 
@@ -98,14 +97,14 @@ def twin(model: ModelProto, plan: PerturbationPlan) -> ModelProto:
     graph.node.extend(nodes)
     graph.input.append(_value(STEP, TensorProto.DOUBLE, []))
     graph.input.append(_value(START, TensorProto.INT64, []))
-    graph.input.append(_value(NOISE, TensorProto.FLOAT, [plan.noise]))
+    graph.input.append(_value(NOISE, TensorProto.FLOAT, [None]))
     graph.output.extend(_value(name, TensorProto.DOUBLE, []) for name in outputs(plan))
     if plan.compiled:
         doubled.opset_import.append(OperatorSetIdProto(domain=DOMAIN, version=1))
     return doubled
 
 
-def _value(name: str, element_type: int, dims: list[int] | None) -> ValueInfoProto:
+def _value(name: str, element_type: int, dims: list[int | None] | None) -> ValueInfoProto:
     return ValueInfoProto(name=name, type=make_type(element_type, dims))
 
 
@@ -226,7 +225,7 @@ class _Doubling(_Arithmetic):
             noise = where.add("RandomNormalLike", name, dtype=TensorProto.FLOAT, seed=seed)
         else:
             size = where.add("Reshape", where.add("Size", name), where.numbers([1]))
-            length = where.numbers([self._plan.noise])
+            length = where.add("Size", NOISE)
             times = where.add("Div", where.add("Add", size, length), length)
             repeated = where.add("Tile", NOISE, times)
             noise = where.add("Slice", repeated, where.numbers([0]), size)

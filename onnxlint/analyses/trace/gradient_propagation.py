@@ -16,24 +16,21 @@ from itertools import cycle
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.lanes import lanes
-from onnxlint.analyses.execution.probed_session import runnable
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.runtime_errors import read_refusal
-from onnxlint.analyses.execution.tapped_model import can_tap
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
-from onnxlint.analyses.static.dominators import Chain, longest_chain
+from onnxlint.analyses.static.dominators import Chain
 from onnxlint.analyses.static.shapes import Shape, Shapes
+from onnxlint.analyses.trace.doubled_model import DoubledModel
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.place import NotApplicable, Place
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.perturbed_copy import PerturbationPlan
     from onnxlint.runtime.protocol import Ran, Signs
 
 STEP = 1e-2
@@ -120,8 +117,9 @@ class Propagation:
 
     @classmethod
     def build(
-        cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker, work: Work
-    ) -> Propagation:
+        cls, graph: Graph, shapes: Shapes, doubled: DoubledModel, execution: Execution,
+        worker: Worker, work: Work,
+    ) -> Propagation:  # fmt: skip
         """Runs the model together with a perturbed copy on the first samples.
 
         Raises:
@@ -135,10 +133,10 @@ class Propagation:
             raise Unavailable(f"the model has more than {MAX_NODES:,} nodes")
         if graph.main.opsets.get("", 0) < _oldest_opset():
             raise Unavailable(f"gradients are measured from opset {_oldest_opset()} on")
-        chain = longest_chain(graph, shapes)
+        chain = doubled.chain
         work.check(Question.GRADIENTS)
         try:
-            meter = _Meter(graph, shapes, chain, execution, worker)
+            meter = _Meter(graph, shapes, doubled, execution, worker)
             gains, gradients = meter.measure()
         except RunFailure as error:
             why = read_refusal(graph, str(error))
@@ -214,28 +212,29 @@ class _Meter:
     """The doubled model in the worker, and what it says."""
 
     def __init__(
-        self, graph: Graph, shapes: Shapes, chain: Chain, execution: Execution, worker: Worker
-    ) -> None:
+        self, graph: Graph, shapes: Shapes, doubled: DoubledModel, execution: Execution,
+        worker: Worker,
+    ) -> None:  # fmt: skip
         import numpy as np
-
-        from onnxlint.runtime.perturbed_copy import twin
 
         assert execution.attempt is not None
         self._random = np.random.default_rng(execution.inputs.settings.seed)
-        self._graph, self._chain, self._worker = graph, chain, worker
-        self._plan = _plan(graph, shapes, chain, execution.attempt.sizes)
+        self._graph, self._chain, self._worker = graph, doubled.chain, worker
+        self._plan = doubled.plan
+        cuts = [shapes.of(cut) for cut in self._chain.cuts]
+        self._noise = _noise(cuts, execution.attempt.sizes)
         self._feeds = cycle(execution.attempt.feeds)
         samples = max(1, execution.attempt.samples_per_run)
         shapes_of_all = map(shapes.of, graph.main.values.values())
         size = sum(shape.nbytes(unknown=samples) for shape in shapes_of_all if shape is not None)
         self._runs = max(1, min(-(-DIRECTIONS // samples), READ_BYTES // max(1, size)))
-        model = replace(graph.model, proto=twin(graph.model.proto, self._plan))
+        self._lanes = lanes(graph, shapes)
         # Optimising takes longer than it saves in so few runs. In the order of the file model and
         # copy go side by side; else every cut would wait in memory until its copy comes.
-        data, folder = runnable(model, [])
-        self._lanes = lanes(graph, shapes)
-        ours = self._plan.compiled
-        worker.load(data, folder, "none", in_order=True, lanes=self._lanes, has_ours=ours)
+        worker.load(
+            *doubled.runnable, "none", in_order=True, lanes=self._lanes,
+            has_ours=self._plan.compiled,
+        )  # fmt: skip
 
     def measure(self) -> tuple[list[float], list[float]]:
         """The gain of every stretch and the gradient at every cut.
@@ -313,7 +312,7 @@ class _Meter:
         """A random one: signs are as good as normal numbers, and vary less among themselves."""
         from onnxlint.runtime.protocol import Signs
 
-        count = self._plan.noise
+        count = self._noise
         return Signs(self._random.bytes(-(-count // 8)), count)
 
     def _read(self, numbers: dict[str, float]) -> _Reading:
@@ -327,23 +326,6 @@ class _Meter:
             gain = numbers[arrived(number)] / sent[end.after]
             sides[end.after] = max(sides[end.after], gain)
         return _Reading([one / other for one, other in zip(got, sent, strict=True)], sides)
-
-
-def _plan(graph: Graph, shapes: Shapes, chain: Chain, sizes: Mapping[str, int]) -> PerturbationPlan:
-    from onnxlint.runtime.perturbed_copy import PerturbationPlan
-
-    needed = graph.ancestors([end.value for end in chain.ends])
-    kept = [node for node in graph.main.nodes if node in needed]
-    types = ((cut.name, shapes.of(cut)) for cut in chain.cuts)
-    return PerturbationPlan(
-        cuts={name: shape.dtype for name, shape in types if shape is not None},
-        ends=[end.value.name for end in chain.ends],
-        kept={node.index for node in kept},
-        doubled={node.index for node in kept if node in chain.flow},
-        flowing={vertex.name for vertex in chain.flow if isinstance(vertex, Value)},
-        noise=_noise([shapes.of(cut) for cut in chain.cuts], sizes),
-        compiled=can_tap(graph.model.proto),
-    )
 
 
 def _noise(shapes: list[Shape | None], sizes: Mapping[str, int]) -> int:
