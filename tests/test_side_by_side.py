@@ -23,7 +23,7 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.runtime import COMPILED
-from onnxlint.runtime.perturbed_copy import NOISE, START, STEP, PerturbationPlan, outputs, twin
+from onnxlint.runtime.perturbed_copy import START, STEP, PerturbationPlan, noise, outputs, twin
 from onnxlint.runtime.protocol import Failed, Load, Ran, Run, Signs, Statistics, Watch
 from onnxlint.runtime.statistics.compiled import ALONE_BYTES, MOST_SAMPLES
 from onnxlint.runtime.worker import serving
@@ -248,7 +248,7 @@ CHAIN = """net (float[N, K] x) => (float[N, K] y) { a = Sin(x) b = Tanh(a) y = M
 
 def doubled(*, compiled: bool) -> onnxruntime.InferenceSession:
     cuts = dict.fromkeys(["x", "a", "b"], "float")
-    plan = PerturbationPlan(cuts=cuts, compiled=compiled, **PLAN)
+    plan = PerturbationPlan(cuts=cuts, copies=2, compiled=compiled, **PLAN)
     model: ModelProto = twin(parser.parse_model(HEADER + CHAIN), plan)
     options = onnxruntime.SessionOptions()
     if compiled:
@@ -269,13 +269,14 @@ def both() -> list[onnxruntime.InferenceSession]:
 @settings(max_examples=60, deadline=None)
 def test_the_operator_does_what_the_nodes_do(both, shape, start, seed, factor):
     random = np.random.default_rng(seed)
-    cuts = PerturbationPlan(cuts=dict.fromkeys("xab", "float"), **PLAN)
+    plan = PerturbationPlan(cuts=dict.fromkeys("xab", "float"), copies=2, **PLAN)
     fed = {
         "x": (factor * random.normal(size=shape)).astype(np.float32),
-        NOISE: random.normal(size=1_031).astype(np.float32),
+        noise(0): random.normal(size=1_031).astype(np.float32),
+        noise(1): random.normal(size=1_031).astype(np.float32),
         STEP: np.array(1e-2), START: np.array(start),
     }  # fmt: skip
-    expected, found = (each.run(outputs(cuts), fed) for each in both)
+    expected, found = (each.run(outputs(plan), fed) for each in both)
     np.testing.assert_allclose(found, expected, rtol=2e-3)
 
 

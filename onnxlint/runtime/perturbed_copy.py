@@ -1,4 +1,4 @@
-"""A model beside a copy of itself that runs on slightly changed numbers, in one graph.
+"""A model beside copies of itself that run on slightly changed numbers, in one graph.
 
 Where everything passes a single value (a cut), the difference of the two is measured and scaled
 back to a small part of that value. So no difference drowns in rounding, and none leaves the range
@@ -30,8 +30,6 @@ STEP = "onnxlint/step"
 START = "onnxlint/start"
 """Input: the number of the cut at which a random difference begins."""
 
-NOISE = "onnxlint/noise"
-"""Input: noise that the random differences are cut from."""
 
 NOISE_LENGTHS = (1_031, 16_411, 262_147)
 """Prime numbers, so that repeats of the noise do not meet the same channels again: the first that
@@ -45,16 +43,16 @@ _OLDEST_SLICE = 10
 """Before this opset no length can be cut that is not constant: onnxruntime draws the noise. From
 opset 22 on it cannot."""
 
-_PREFIX = "onnxlint/changed/"
 _TYPES = {"float": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "double": TensorProto.DOUBLE}
 
 
 class PerturbationPlan(Struct, frozen=True):
     """What is doubled: `cuts` are values with their element types, `ends` are values.
 
-    Nodes are given by their index: `kept` are needed at all, `doubled` stand in the copy, too, and
-    of what these give `flowing` alone is taken from the copy. Where our own operators are
-    `compiled`, one does what nodes do otherwise.
+    Nodes are given by their index: `kept` are needed at all, `doubled` stand in the copies, too,
+    and of what these give `flowing` alone is taken from a copy. There are so many `copies`, each
+    changed in another direction. Where our own operators are `compiled`, one does what nodes do
+    otherwise.
     """
 
     cuts: Mapping[str, str]
@@ -62,28 +60,38 @@ class PerturbationPlan(Struct, frozen=True):
     kept: Collection[int]
     doubled: Collection[int]
     flowing: Collection[str]
+    copies: int = 1
     compiled: bool = False
 
 
-def found(number: int) -> str:
+def noise(copy: int) -> str:
+    """The input of noise that the random differences of a copy are cut from."""
+    return f"onnxlint/noise/{copy}"
+
+
+def found(number: int, copy: int) -> str:
     """The output that tells the RMS of the difference that arrives at a cut."""
-    return f"onnxlint/found/{number}"
+    return f"onnxlint/found/{copy}/{number}"
 
 
-def made(number: int) -> str:
+def made(number: int, copy: int) -> str:
     """The output that tells the RMS of the difference that goes on from a cut."""
-    return f"onnxlint/made/{number}"
+    return f"onnxlint/made/{copy}/{number}"
 
 
-def arrived(number: int) -> str:
+def arrived(number: int, copy: int) -> str:
     """The output that tells the RMS of the difference at an end."""
-    return f"onnxlint/arrived/{number}"
+    return f"onnxlint/arrived/{copy}/{number}"
 
 
 def outputs(plan: PerturbationPlan) -> list[str]:
     """All outputs of the twin."""
     cuts, ends = range(len(plan.cuts)), range(len(plan.ends))
-    return [*map(found, cuts[1:]), *map(made, cuts), *map(arrived, ends)]
+    of_copies = (
+        [*((found, cut) for cut in cuts[1:]), *((made, cut) for cut in cuts),
+         *((arrived, end) for end in ends)]
+    )  # fmt: skip
+    return [name(number, copy) for copy in range(plan.copies) for name, number in of_copies]
 
 
 def twin(model: ModelProto, plan: PerturbationPlan) -> ModelProto:
@@ -97,7 +105,8 @@ def twin(model: ModelProto, plan: PerturbationPlan) -> ModelProto:
     graph.node.extend(nodes)
     graph.input.append(_value(STEP, TensorProto.DOUBLE, []))
     graph.input.append(_value(START, TensorProto.INT64, []))
-    graph.input.append(_value(NOISE, TensorProto.FLOAT, [None]))
+    for copy in range(plan.copies):
+        graph.input.append(_value(noise(copy), TensorProto.FLOAT, [None]))
     graph.output.extend(_value(name, TensorProto.DOUBLE, []) for name in outputs(plan))
     if plan.compiled:
         doubled.opset_import.append(OperatorSetIdProto(domain=DOMAIN, version=1))
@@ -133,77 +142,93 @@ class _Arithmetic:
         return self.add("Sqrt", self.add("Div", total, count), output=output)
 
 
+class _Copy:
+    """One of the copies; `names` says what each changed value is called."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.prefix = f"onnxlint/changed/{number}/"
+        self.names: dict[str, str] = {}
+
+    def changed(self, name: str) -> str:
+        """What a value is called in it."""
+        return self.names.get(name, name)
+
+
 class _Doubling(_Arithmetic):
-    """The nodes of the twin; `_names` says what each changed value is called."""
+    """The nodes of the twin."""
 
     def __init__(self, plan: PerturbationPlan, opset: int) -> None:
         super().__init__()
         self._plan, self._opset = plan, opset
         self._numbers = {name: number for number, name in enumerate(plan.cuts)}
-        self._names: dict[str, str] = {}
+        self._copies = [*map(_Copy, range(plan.copies))]
 
     def nodes(self, graph: GraphProto) -> list[NodeProto]:
         """All nodes, in an order that onnxruntime takes."""
-        for info in graph.input:
-            self._cut(info.name)
+        for copy in self._copies:
+            for info in graph.input:
+                self._cut(copy, info.name)
         for index, node in enumerate(graph.node):
             if index in self._plan.kept:
                 self._double(index, node)
-        for number, end in enumerate(self._plan.ends):
-            self.rms(self.add("Sub", self._changed(end), end), output=arrived(number))
+        for copy in self._copies:
+            for number, end in enumerate(self._plan.ends):
+                difference = self.add("Sub", copy.changed(end), end)
+                self.rms(difference, output=arrived(number, copy.number))
         return self.written
-
-    def _changed(self, name: str) -> str:
-        return self._names.get(name, name)
 
     def _double(self, index: int, node: NodeProto) -> None:
         self.written.append(node)
-        if index in self._plan.doubled:
-            self.written.append(_copied(node, self._names))
-            flowing = (name for name in node.output if name in self._plan.flowing)
-            self._names.update({name: _PREFIX + name for name in flowing})
-        for name in node.output:
-            self._cut(name)
+        for copy in self._copies:
+            if index in self._plan.doubled:
+                self.written.append(_copied(node, copy.names, copy.prefix))
+                flowing = (name for name in node.output if name in self._plan.flowing)
+                copy.names.update({name: copy.prefix + name for name in flowing})
+            for name in node.output:
+                self._cut(copy, name)
 
-    def _cut(self, name: str) -> None:
+    def _cut(self, copy: _Copy, name: str) -> None:
         """Scales the difference, or makes one where there is none, or where `START` says so."""
         if name not in self._numbers:
             return
         number = self._numbers[name]
-        changed = _PREFIX + "from/" + name
+        changed = f"{copy.prefix}from/{name}"
         if self._plan.compiled and self._plan.cuts[name] == "float":
-            given = [name, self._changed(name), NOISE, STEP, START]
-            told = [changed, found(number), made(number)]
-            node = make_node("Perturb", given, told, domain=DOMAIN, cut=number)
-            self.written.append(node)
+            given = [name, copy.changed(name), noise(copy.number), STEP, START]
+            told = [changed, found(number, copy.number), made(number, copy.number)]
+            self.written.append(make_node("Perturb", given, told, domain=DOMAIN, cut=number))
         else:
-            self.add("Add", name, self._step(number, name), output=changed)
-        self._names[name] = changed
+            self.add("Add", name, self._step(copy, number, name), output=changed)
+        copy.names[name] = changed
 
-    def _step(self, number: int, name: str) -> str:
+    def _step(self, copy: _Copy, number: int, name: str) -> str:
         """The difference that goes on from a cut."""
         if number:
             chosen = self.add("Equal", START, self.numbers(number))
-            difference = self.add("Sub", self._changed(name), name)
-            size = self.rms(difference, output=found(number))
+            difference = self.add("Sub", copy.changed(name), name)
+            size = self.rms(difference, output=found(number, copy.number))
             is_none = self.add("Not", self._is_positive(size))
             chosen = self.add("Or", chosen, is_none)
-            direction, length = self._branch(chosen, name, difference, size)
+            direction, length = self._branch(copy, chosen, name, difference, size)
         else:
-            direction = self._noise(self, name)
+            direction = self._noise(self, copy, name)
             length = self.rms(direction)
-        made_size = self.add("Mul", self._size(name), STEP, output=made(number))
+        made_size = self.add("Mul", self._size(name), STEP, output=made(number, copy.number))
         scale = self.add("Div", made_size, length)
         return self.add("Mul", direction, self.add("Cast", scale, to=self._type(name)))
 
-    def _branch(self, chosen: str, name: str, difference: str, size: str) -> tuple[str, str]:
-        fresh = _Arithmetic(stem=f"onnxlint/fresh/{name}")
-        noise = self._noise(fresh, name)
+    def _branch(
+        self, copy: _Copy, chosen: str, name: str, difference: str, size: str
+    ) -> tuple[str, str]:
+        fresh = _Arithmetic(stem=f"onnxlint/fresh/{copy.number}/{name}")
+        noise = self._noise(fresh, copy, name)
         fresh.rms(noise)
-        same = _Arithmetic(stem=f"onnxlint/same/{name}")
+        same = _Arithmetic(stem=f"onnxlint/same/{copy.number}/{name}")
         same.add("Identity", difference)
         same.add("Identity", size)
-        direction, length = f"onnxlint/direction/{name}", f"onnxlint/length/{name}"
+        direction = f"onnxlint/direction/{copy.number}/{name}"
+        length = f"onnxlint/length/{copy.number}/{name}"
         branches = {
             "then_branch": self._body(fresh, name, noise),
             "else_branch": self._body(same, name, same.written[0].output[0]),
@@ -218,19 +243,20 @@ class _Doubling(_Arithmetic):
         ]
         return GraphProto(node=body.written, name=body.stem, output=given)
 
-    def _noise(self, where: _Arithmetic, name: str) -> str:
+    def _noise(self, where: _Arithmetic, copy: _Copy, name: str) -> str:
         """Noise of a value's shape."""
-        if self._opset < _OLDEST_SLICE:
-            seed = float(self._numbers[name] + 1)  # the same in every session, another every run
-            noise = where.add("RandomNormalLike", name, dtype=TensorProto.FLOAT, seed=seed)
+        if self._opset < _OLDEST_SLICE:  # the same in every session, another every run
+            seed = float(self._numbers[name] + 1 + copy.number * len(self._numbers))
+            drawn = where.add("RandomNormalLike", name, dtype=TensorProto.FLOAT, seed=seed)
         else:
+            given = noise(copy.number)
             size = where.add("Reshape", where.add("Size", name), where.numbers([1]))
-            length = where.add("Size", NOISE)
+            length = where.add("Size", given)
             times = where.add("Div", where.add("Add", size, length), length)
-            repeated = where.add("Tile", NOISE, times)
-            noise = where.add("Slice", repeated, where.numbers([0]), size)
-            noise = where.add("Reshape", noise, where.add("Shape", name))
-        return where.add("Cast", noise, to=self._type(name))
+            repeated = where.add("Tile", given, times)
+            drawn = where.add("Slice", repeated, where.numbers([0]), size)
+            drawn = where.add("Reshape", drawn, where.add("Shape", name))
+        return where.add("Cast", drawn, to=self._type(name))
 
     def _size(self, name: str) -> str:
         """The RMS of the value itself, or 1 where that is 0."""
@@ -245,29 +271,29 @@ class _Doubling(_Arithmetic):
         return _TYPES[self._plan.cuts[name]]
 
 
-def _copied(node: NodeProto, names: Mapping[str, str]) -> NodeProto:
+def _copied(node: NodeProto, names: Mapping[str, str], prefix: str) -> NodeProto:
     """A node that reads the changed values; it and its subgraphs define names of their own."""
     copy = NodeProto()
     copy.CopyFrom(node)
-    copy.name = _PREFIX + node.name if node.name else ""
+    copy.name = prefix + node.name if node.name else ""
     copy.input[:] = [names.get(name, name) for name in node.input]
-    copy.output[:] = [_PREFIX + name if name else "" for name in node.output]
+    copy.output[:] = [prefix + name if name else "" for name in node.output]
     for attribute in copy.attribute:
         for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-            _rename(graph, names)
+            _rename(graph, names, prefix)
     return copy
 
 
-def _rename(graph: GraphProto, names: Mapping[str, str]) -> None:
+def _rename(graph: GraphProto, names: Mapping[str, str], prefix: str) -> None:
     """Gives a subgraph names of its own, and what it reads from around it the changed ones."""
     defined = [*(info.name for info in graph.input), *(data.name for data in graph.initializer),
                *(data.values.name for data in graph.sparse_initializer),
                *(name for node in graph.node for name in node.output if name)]  # fmt: skip
-    names = {**names, **{name: _PREFIX + name for name in defined}}
+    names = {**names, **{name: prefix + name for name in defined}}
     del graph.value_info[:]
     for part in [*graph.input, *graph.output, *graph.initializer,
                  *(data.values for data in graph.sparse_initializer)]:  # fmt: skip
         part.name = names.get(part.name, part.name)
-    nodes = [_copied(node, names) for node in graph.node]
+    nodes = [_copied(node, names, prefix) for node in graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

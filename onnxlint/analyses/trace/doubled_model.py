@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from onnxlint.analyses.execution.lanes import lanes
 from onnxlint.analyses.execution.probed_session import runnable
 from onnxlint.analyses.execution.tapped_model import can_tap
 from onnxlint.analyses.static.dominators import Chain, longest_chain
@@ -60,6 +61,7 @@ class DoubledModel:
             kept={node.index for node in kept},
             doubled={node.index for node in kept if node in chain.flow},
             flowing={vertex.name for vertex in chain.flow if isinstance(vertex, Value)},
+            copies=lanes(graph, self._shapes),  # of a small model, there is memory for one more
             compiled=can_tap(graph.model.proto),
         )
 

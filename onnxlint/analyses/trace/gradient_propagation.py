@@ -31,7 +31,7 @@ from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.place import NotApplicable, Place
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Ran, Signs
+    from onnxlint.runtime.protocol import Signs
 
 STEP = 1e-2
 """Size of the changes, as a part of what they change. Against PyTorch's gradients on thirteen
@@ -228,7 +228,7 @@ class _Meter:
         shapes_of_all = map(shapes.of, graph.main.values.values())
         size = sum(shape.nbytes(unknown=samples) for shape in shapes_of_all if shape is not None)
         self._runs = max(1, min(-(-DIRECTIONS // samples), READ_BYTES // max(1, size)))
-        self._lanes = lanes(graph, shapes)
+        self._lanes, self._copies = lanes(graph, shapes), self._plan.copies
         # Optimising takes longer than it saves in so few runs. In the order of the file model and
         # copy go side by side; else every cut would wait in memory until its copy comes.
         worker.load(
@@ -280,33 +280,32 @@ class _Meter:
 
     def _readings(self, start: int, step: float) -> list[_Reading]:
         readings: list[_Reading] = []
-        while (count := min(self._lanes, self._runs - len(readings))) > 0:
-            for ran in self._run(start, step, count):
-                readings.append(self._seen(ran))
+        while (left := self._runs - len(readings)) > 0:
+            for reading in self._several(start, step, min(self._lanes, -(-left // self._copies))):
+                readings.append(reading)
                 if _is_settled(readings, start):  # what ran beside it is not needed
                     return readings
-        return readings
+        return readings[: self._runs]
 
-    def _run(self, start: int, step: float, count: int) -> list[Ran]:
-        """So many runs at once, each in a direction of its own."""
+    def _several(self, start: int, step: float, count: int) -> Iterator[_Reading]:
+        """What so many runs at once tell, each in as many directions as there are copies."""
         import numpy as np
 
         from onnxlint.runtime import perturbed_copy
         from onnxlint.runtime.protocol import Run
 
         steps = {perturbed_copy.STEP: np.array(step), perturbed_copy.START: np.array(start)}
-        kept, noise = perturbed_copy.outputs(self._plan), perturbed_copy.NOISE
+        kept, copies = perturbed_copy.outputs(self._plan), range(self._copies)
         requests = [
-            Run({**next(self._feeds), **steps}, [], kept, signs={noise: self._direction()})
+            Run({**next(self._feeds), **steps}, [], kept,
+                signs={perturbed_copy.noise(copy): self._direction() for copy in copies})
             for _ in range(count)
-        ]
-        return self._worker.run_together(requests)
-
-    def _seen(self, ran: Ran) -> _Reading:
-        numbers = {name: float(array) for name, array in ran.outputs.items()}
-        if not all(map(math.isfinite, numbers.values())):
-            raise Unavailable("some values between the layers are not finite")
-        return self._read(numbers)
+        ]  # fmt: skip
+        for ran in self._worker.run_together(requests):
+            numbers = {name: float(array) for name, array in ran.outputs.items()}
+            if not all(map(math.isfinite, numbers.values())):
+                raise Unavailable("some values between the layers are not finite")
+            yield from (self._read(numbers, copy) for copy in copies)
 
     def _direction(self) -> Signs:
         """A random one: signs are as good as normal numbers, and vary less among themselves."""
@@ -315,15 +314,15 @@ class _Meter:
         count = self._noise
         return Signs(self._random.bytes(-(-count // 8)), count)
 
-    def _read(self, numbers: dict[str, float]) -> _Reading:
+    def _read(self, numbers: dict[str, float], copy: int) -> _Reading:
         from onnxlint.runtime.perturbed_copy import arrived, found, made
 
         count = len(self._chain.cuts)
-        sent = [numbers[made(cut)] for cut in range(count)]
-        got = [*(numbers[found(cut)] for cut in range(1, count)), numbers[arrived(0)]]
+        sent = [numbers[made(cut, copy)] for cut in range(count)]
+        got = [numbers[found(cut, copy)] for cut in range(1, count)] + [numbers[arrived(0, copy)]]
         sides = [0.0] * count
         for number, end in list(enumerate(self._chain.ends))[1:]:
-            gain = numbers[arrived(number)] / sent[end.after]
+            gain = numbers[arrived(number, copy)] / sent[end.after]
             sides[end.after] = max(sides[end.after], gain)
         return _Reading([one / other for one, other in zip(got, sent, strict=True)], sides)
 
