@@ -78,9 +78,8 @@ class DoubledModel:
         return runnable(replace(model, proto=twin(model.proto, self.plan)), [])
 
     def foresee(self) -> Iterator[None]:
-        """Writes it, where it is as good as certain that it will be run."""
-        if running(self._graph, self._shapes, {}, {}) * RUNS > FREE_OPERATIONS:
-            return
-        for part in ("chain", "plan", "runnable"):
+        """Looks for the chain, and writes it where it is as good as certain that it will be run."""
+        is_small = running(self._graph, self._shapes, {}, {}) * RUNS <= FREE_OPERATIONS
+        for part in ("chain", "plan", "runnable") if is_small else ("chain",):
             getattr(self, part)
             yield
