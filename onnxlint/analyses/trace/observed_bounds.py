@@ -61,15 +61,19 @@ class ObservedBounds:
 
     def violations(self) -> Iterator[Violation]:
         """The values outside of their bounds; none where inputs were fed outside of theirs."""
-        if not self._is_admitted():
-            return
+        found = [*self._outside()]
+        yield from found if found and self._is_admitted() else ()
+
+    def _outside(self) -> Iterator[Violation]:
         for hazard in self._hazards.known:
             self._ranges.of(hazard.operand)
         for node in self._graph.main.nodes:
             for value in filter(None, node.outputs):
                 bound = self._ranges.known(value)
+                if bound is None:
+                    continue
                 seen = self._trace.of(value) or self._trace.integers(value)
-                if bound is None or seen is None or seen.is_whole != self._shapes.is_integer(value):
+                if seen is None or seen.is_whole != self._shapes.is_integer(value):
                     continue  # a quantised value is shown as what it stands for
                 if any(node.op in QUANTIZE for node in value.readers):
                     continue  # an integer kernel gives it rounded to whole steps
