@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Lint(Protocol):
     """Does one job: `lint_model`, or a fixing of it."""
 
-    def __call__(self, job: Job, *, watcher: Watcher, workers: Workers) -> ModelReport:
-        """Its report; `workers` runs the models of one judge."""
+    def __call__(self, job: Job, *, watcher: Watcher, workers: Workers | None) -> ModelReport:
+        """Its report; `workers` runs the models of one judge, where models run."""
 
 
 Elsewhere = Callable[[Sequence[Job]], Generator[ModelReport]]
@@ -118,12 +118,7 @@ def _with_standard_input(
 def _judged(
     jobs: Sequence[Job], lint: Lint, parallel: int, begins: Callable[[str], None] | None
 ) -> Generator[ModelReport]:
-    from onnxlint.analyses.execution.worker import Workers
-    from onnxlint.runtime.worker.ahead import end_ahead
-
-    if all(job.static_only for job in jobs):
-        end_ahead()
-    workers = Workers()  # each judge has a copy, and the processes that it starts
+    workers = _workers(jobs)
 
     def judge(number: int, watcher: Watcher, without: Collection[str]) -> ModelReport:
         job = jobs[number].without(without)
@@ -132,5 +127,17 @@ def _judged(
 
     cases = [Case(job.path, Budget.build(job.settings), n) for n, job in enumerate(jobs)]
     rules = {rule for job in jobs for rule in job.rules}
-    with closing(workers):
+    with nullcontext() if workers is None else closing(workers):
         yield from Judges(judge, cases, rules, parallel).reports(begins)
+
+
+def _workers(jobs: Sequence[Job]) -> Workers | None:
+    """Each judge has a copy, and the processes that it starts; None where no model runs."""
+    if all(job.static_only for job in jobs):
+        from onnxlint.runtime.worker.ahead import end_ahead
+
+        end_ahead()
+        return None
+    from onnxlint.analyses.execution.worker import Workers
+
+    return Workers()

@@ -25,9 +25,10 @@ HARMED = 76
 """Exit status of a judge whose streams a rule closed, so that the next open file would take their
 place, or whose limits a rule changed."""
 
-SELDOM = 20_000
+SELDOM = 50_000
 """Objects that a judge makes before the collector looks for circles among the newest: Python's 700
-are a hundred looks at each of a large model's rules, a tenth of their time."""
+are a hundred looks at each of a large model's rules, a tenth of their time. A small model is done
+before the first look, which would take 3 ms."""
 
 LEFT_LYING = 16 * 2**20
 """Bytes that models leave behind before the collector looks for all of it: some fifty small ones,
