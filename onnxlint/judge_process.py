@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from onnxlint.findings import Diagnostic
@@ -100,6 +100,14 @@ def serve(
     judge: Reported, requests: int, replies: int, note: Note, inherited: Collection[int]
 ) -> None:
     """The judge's whole life."""
+    become_judge(inherited)
+    with os.fdopen(requests, "rb") as lines:
+        answer(judge, lines, replies, note)
+    os._exit(0)
+
+
+def become_judge(inherited: Collection[int]) -> None:
+    """Makes of this process one that nothing but its own pipes reaches; `inherited` are others."""
     os.setpgid(0, 0)
     for fd in inherited:
         os.close(fd)
@@ -111,17 +119,19 @@ def serve(
     use_light_numpy()
     use_light_onnx()
     gc.set_threshold(SELDOM)
+
+
+def answer(judge: Reported, requests: Iterable[bytes], replies: int, note: Note) -> None:
+    """Judges one model after the other."""
     teller, usual = _Teller(replies, note), data_size()
-    with os.fdopen(requests, "rb") as lines:
-        for number, line in enumerate(lines):
-            if number and data_size() > usual + LEFT_LYING:
-                gc.collect()  # each model was a web of circles
-                usual = data_size()
-            path, asked, without = json.loads(line)
-            report = judge(path, asked, teller, without)
-            teller.tell(REPORT, encode(report))
-            del report
-    os._exit(0)
+    for number, request in enumerate(requests):
+        if number and data_size() > usual + LEFT_LYING:
+            gc.collect()  # each model was a web of circles
+            usual = data_size()
+        path, asked, without = json.loads(request)
+        report = judge(path, asked, teller, without)
+        teller.tell(REPORT, encode(report))
+        del report
 
 
 def _leave(*_: Any) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.execution.worker import Workers
     from onnxlint.cli.planning import Options
     from onnxlint.job import Job
-    from onnxlint.job_pool import Lint
+    from onnxlint.judging import Lint
     from onnxlint.watcher import Watcher
 
 
