@@ -25,7 +25,7 @@ from onnxlint.judges import Process, reported
 from onnxlint.judging import Lint, judging, workers_for
 from onnxlint.remote.address import is_remote
 from onnxlint.remote.names import are_given
-from onnxlint.rules.index import index_of
+from onnxlint.rules.index import Index, index_of
 from onnxlint.rules.rule import Rule, Written
 from onnxlint.runtime.worker.ahead import has_streams
 from onnxlint.safety.note import Note
@@ -146,13 +146,15 @@ def _jobs(stream: BinaryIO) -> list[Job]:
         EOFError: none are.
     """
     told: _Told = pickle.load(stream)
-    rules = {code: _indexed(code, module) for code, module in told.modules.items()}
+    packs = {module.partition(".")[0] for module in told.modules.values()}
+    index = {name: each for pack in packs for name, each in index_of(pack).items()}
+    rules = {code: _indexed(code, module, index) for code, module in told.modules.items()}
     return [
         replace(job, rules=tuple(rules[code] for code in codes))
         for job, codes in zip(told.jobs, told.codes, strict=True)
     ]
 
 
-def _indexed(code: str, module: str) -> Rule:
-    (entry,) = [each for each in index_of(module)[module].rules if each.code == code]
+def _indexed(code: str, module: str, index: Index) -> Rule:
+    (entry,) = [each for each in index[module].rules if each.code == code]
     return entry.rule(module)

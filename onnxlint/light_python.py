@@ -13,7 +13,7 @@ from onnxlint.later import put_off
 
 def use_light_python() -> None:
     """Puts them off, where nothing has imported them yet, in this whole process."""
-    for name in ("ipaddress", "linecache", "textwrap", "tokenize", "msgspec.inspect"):
+    for name in ("hashlib", "ipaddress", "linecache", "textwrap", "tokenize", "msgspec.inspect"):
         put_off(name)
     if hasattr(os, "uname"):
         put_off("platform", system=_system)

@@ -72,7 +72,7 @@ def test_configured_jobs_are_told_whole(path, tmp_path):
     (tmp_path / "onnxlint.toml").write_text(
         '[rules.repeated-softmax]\nseverity = "info"\n[[suppress]]\nrule = "ARC001"\n'
         'reason = "known"\nuntil = 2999-12-31\n[outputs.y]\nhead = "none"\n'
-        '[values.h]\nrange = [0.0, 1.0]\n[budgets]\nparameters = 1000\n'
+        "[values.h]\nrange = [0.0, 1.0]\n[budgets]\nparameters = 1000\n"
     )
     planner = Planner(config=tmp_path / "onnxlint.toml", static_only=True)
     (usual,) = run_jobs([planner.job(path)], lint_model)
