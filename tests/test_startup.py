@@ -254,8 +254,8 @@ import sys
 from onnxlint.light_python import use_light_python
 use_light_python()
 import click, msgspec, pathlib, uuid
-for name in ("hashlib", "ipaddress", "linecache", "platform", "textwrap", "tokenize",
-             "typing_extensions", "msgspec.inspect"):
+for name in ("hashlib", "ipaddress", "linecache", "pickle", "platform", "textwrap",
+             "tokenize", "typing_extensions", "msgspec.inspect"):
     assert type(sys.modules[name]).__name__ == "Later", name
 {use}
 """
@@ -265,6 +265,9 @@ for name in ("hashlib", "ipaddress", "linecache", "platform", "textwrap", "token
     "import urllib.parse; assert urllib.parse.urlsplit('http://[::1]:80/a').hostname == '::1'",
     "import inspect; assert 'def fill' in inspect.getsource(__import__('onnxlint').later.fill)",
     "import hashlib; assert hashlib.sha256(b'a').hexdigest()[:8] == 'ca978112' and hashlib.blake2b",
+    "import copyreg, pickle; assert pickle.loads(pickle.dumps([1])) == [1] and pickle.Pickler",
+    "import numpy, pickle; assert pickle.loads(numpy.arange(3).dumps()).tolist() == [0, 1, 2]",
+    "from pickle import *; assert loads(dumps(2)) == 2 and issubclass(PicklingError, PickleError)",
     "from hashlib import *; assert sha256(b'').name == 'sha256'",
     "import platform, os; assert platform.system() == os.uname().sysname and platform.platform()\n"
     "assert platform.system.__module__ == 'platform'",
