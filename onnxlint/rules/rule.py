@@ -201,11 +201,11 @@ def _named_hints(function: RuleFunction) -> Mapping[str, Any] | None:
     """
     if not is_plain(function):
         return None
-    written = {name: text for name, text in function.__annotations__.items() if name != "return"}
+    types = {name: each for name, each in function.__annotations__.items() if name != "return"}
     names = function.__globals__
-    hints = {name: names.get(text) for name, text in written.items() if isinstance(text, str)}
-    is_told = len(hints) == len(written) and all(isinstance(each, type) for each in hints.values())
-    return hints if is_told else None
+    hints = {name: names.get(each) if isinstance(each, str) else each
+             for name, each in types.items()}  # fmt: skip
+    return hints if all(isinstance(each, type) for each in hints.values()) else None
 
 
 def _wished(hint: Any) -> type | None:
