@@ -34,6 +34,9 @@ def main() -> None:
 
     run_there(arguments)
     gc.set_threshold(SELDOM, 20, 100)
+    from onnxlint.bundle import use_bundle
+
+    use_bundle()
     from onnxlint.light_python import use_light_python
 
     use_light_python()

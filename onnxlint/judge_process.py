@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+from onnxlint.bundle import keep_bundle
 from onnxlint.findings import Diagnostic
 from onnxlint.light_numpy import use_light_numpy
 from onnxlint.light_onnx import use_light_onnx
@@ -130,6 +131,8 @@ def answer(judge: Reported, requests: Iterable[bytes], replies: int, note: Note)
             usual = data_size()
         path, asked, without = json.loads(request)
         report = judge(path, asked, teller, without)
+        if not number:  # later this process may be ended at any time
+            keep_bundle()
         teller.tell(REPORT, encode(report))
         del report
 

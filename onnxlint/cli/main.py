@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from onnxlint.bundle import keep_bundle
 from onnxlint.cli.streams import leave, prepare_streams
 from onnxlint.runtime.worker.ahead import end_ahead
 from onnxlint.safety.memory import is_out_of_memory
@@ -122,6 +123,8 @@ def main() -> None:
         if os.environ.get("ONNXLINT_DEBUG"):
             raise
     end_ahead()
+    if status < INTERRUPTED:
+        keep_bundle()
     if "mpi4py.MPI" in sys.modules:  # its other processes end when Python does
         sys.exit(status)
     leave(status)
