@@ -121,9 +121,12 @@ class Bundle:
             pass
 
     def _add(self, files: list[str]) -> None:
-        found = {file: each for file in files if (each := _compiled(file)) is not None}
+        """Another process may have added some of them since this one began."""
+        known = Bundle(self._file)._codes()
+        found = {file: each for file in files
+                 if file not in known and (each := _compiled(file)) is not None}  # fmt: skip
         if len(found) > FEW:
-            self._write(Bundle(self._file)._codes() | found)
+            self._write(known | found)
 
     def _loaded_otherwise(self) -> "Iterator[str]":
         """The sources of parts of packages that were loaded since, and not from here."""

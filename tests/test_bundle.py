@@ -165,6 +165,18 @@ def test_a_few_modules_more_are_not_worth_writing(package):
     assert len(bundled(seen(package))) >= PARTS
 
 
+def test_what_another_process_added_is_not_written_again(package):
+    file = made(package)
+    content = file.read_bytes()
+    file.unlink()
+    late = (
+        f"open({str(file)!r}, 'wb').write({content!r})\nimport os\n"
+        f"before = os.stat({str(file)!r}).st_ino\nkeep_bundle()\n"
+        f"assert os.stat({str(file)!r}).st_ino == before"
+    )
+    assert bundled(seen(package, late)) == set()
+
+
 def test_no_code_is_copied_that_its_source_does_not_have(package):
     seen(package, "")
     file = package / "part1.py"
