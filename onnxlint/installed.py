@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import PathFinder
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -90,9 +89,12 @@ def _scanned(path: tuple[str, ...]) -> tuple[Brought, ...]:
 
 
 @cache
-def _infos(path: tuple[str, ...]) -> dict[str, Path]:
-    """What tells of each distribution, by its normal name; the first on the path is imported."""
-    found: dict[str, Path] = {}
+def _infos(path: tuple[str, ...]) -> dict[str, str]:
+    """What tells of each distribution, by its normal name; the first on the path is imported.
+
+    They are hundreds: a `Path` for each takes as long as to look into it.
+    """
+    found: dict[str, str] = {}
     for folder in path:
         try:
             entries = sorted(os.scandir(folder or "."), key=lambda entry: entry.name)
@@ -100,11 +102,11 @@ def _infos(path: tuple[str, ...]) -> dict[str, Path]:
             continue
         for each in entries:
             if each.name.endswith((".dist-info", ".egg-info")):
-                found.setdefault(_normal(each.name.partition("-")[0]), Path(each.path))
+                found.setdefault(_normal(each.name.partition("-")[0]), each.path)
     return found
 
 
-def _entries(info: Path) -> Iterator[Brought]:
+def _entries(info: str) -> Iterator[Brought]:
     told = _content(info, "entry_points.txt")
     if _OURS not in told:
         return
@@ -119,7 +121,7 @@ def _entries(info: Path) -> Iterator[Brought]:
                           facts.get("Version", ""))  # fmt: skip
 
 
-def _facts(info: Path) -> dict[str, str]:
+def _facts(info: str) -> dict[str, str]:
     head = (_content(info, "METADATA") or _content(info, "PKG-INFO"))[:4096]
     return {key.decode(): value.decode() for key, value in reversed(_FIELD.findall(head))}
 
@@ -128,8 +130,9 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
-def _content(info: Path, file: str) -> bytes:
+def _content(info: str, file: str) -> bytes:
     try:
-        return (info / file).read_bytes()
+        with open(f"{info}/{file}", "rb", buffering=0) as opened:  # noqa: PTH123
+            return opened.readall()
     except OSError:
         return b""

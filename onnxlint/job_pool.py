@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
-from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing, nullcontext
 
 from msgspec.structs import replace
 
 from onnxlint.job import Job
+from onnxlint.judge_ahead import taken_over
 from onnxlint.judges import Case, Judges
+from onnxlint.judging import Lint, judging, workers_for
 from onnxlint.report import ModelReport
 from onnxlint.report_cache import Looked, ReportCache
-from onnxlint.safety.limits import Budget, limit_memory
+from onnxlint.runtime.worker.ahead import end_ahead
+from onnxlint.safety.limits import Budget
 from onnxlint.suppression import StaleSuppressions
-from onnxlint.watcher import Watcher
-
-if TYPE_CHECKING:
-    from onnxlint.analyses.execution.worker import Workers
-
-
-class Lint(Protocol):
-    """Does one job: `lint_model`, or a fixing of it."""
-
-    def __call__(self, job: Job, *, watcher: Watcher, workers: Workers) -> ModelReport:
-        """Its report; `workers` runs the models of one judge."""
-
 
 Elsewhere = Callable[[Sequence[Job]], Generator[ModelReport]]
 """Judges jobs on other machines; the reports come in their order."""
@@ -118,19 +108,11 @@ def _with_standard_input(
 def _judged(
     jobs: Sequence[Job], lint: Lint, parallel: int, begins: Callable[[str], None] | None
 ) -> Generator[ModelReport]:
-    from onnxlint.analyses.execution.worker import Workers
-    from onnxlint.runtime.worker.ahead import end_ahead
-
     if all(job.static_only for job in jobs):
         end_ahead()
-    workers = Workers()  # each judge has a copy, and the processes that it starts
-
-    def judge(number: int, watcher: Watcher, without: Collection[str]) -> ModelReport:
-        job = jobs[number].without(without)
-        limit_memory(Budget.build(job.settings).memory)
-        return lint(job, watcher=watcher, workers=workers)
-
+    workers = workers_for(jobs)
     cases = [Case(job.path, Budget.build(job.settings), n) for n, job in enumerate(jobs)]
     rules = {rule for job in jobs for rule in job.rules}
-    with closing(workers):
-        yield from Judges(judge, cases, rules, parallel).reports(begins)
+    judge, ready = judging(jobs, lint, workers), taken_over(jobs, lint)
+    with nullcontext() if workers is None else closing(workers):
+        yield from Judges(judge, cases, rules, parallel, ready).reports(begins)

@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+from onnxlint.bundle import keep_bundle
 from onnxlint.findings import Diagnostic
 from onnxlint.light_numpy import use_light_numpy
 from onnxlint.light_onnx import use_light_onnx
@@ -25,9 +26,10 @@ HARMED = 76
 """Exit status of a judge whose streams a rule closed, so that the next open file would take their
 place, or whose limits a rule changed."""
 
-SELDOM = 20_000
+SELDOM = 50_000
 """Objects that a judge makes before the collector looks for circles among the newest: Python's 700
-are a hundred looks at each of a large model's rules, a tenth of their time."""
+are a hundred looks at each of a large model's rules, a tenth of their time. A small model is done
+before the first look, which would take 3 ms."""
 
 LEFT_LYING = 16 * 2**20
 """Bytes that models leave behind before the collector looks for all of it: some fifty small ones,
@@ -99,6 +101,14 @@ def serve(
     judge: Reported, requests: int, replies: int, note: Note, inherited: Collection[int]
 ) -> None:
     """The judge's whole life."""
+    become_judge(inherited)
+    with os.fdopen(requests, "rb") as lines:
+        answer(judge, lines, replies, note)
+    os._exit(0)
+
+
+def become_judge(inherited: Collection[int]) -> None:
+    """Makes of this process one that nothing but its own pipes reaches; `inherited` are others."""
     os.setpgid(0, 0)
     for fd in inherited:
         os.close(fd)
@@ -110,17 +120,21 @@ def serve(
     use_light_numpy()
     use_light_onnx()
     gc.set_threshold(SELDOM)
+
+
+def answer(judge: Reported, requests: Iterable[bytes], replies: int, note: Note) -> None:
+    """Judges one model after the other."""
     teller, usual = _Teller(replies, note), data_size()
-    with os.fdopen(requests, "rb") as lines:
-        for number, line in enumerate(lines):
-            if number and data_size() > usual + LEFT_LYING:
-                gc.collect()  # each model was a web of circles
-                usual = data_size()
-            path, asked, without = json.loads(line)
-            report = judge(path, asked, teller, without)
-            teller.tell(REPORT, encode(report))
-            del report
-    os._exit(0)
+    for number, request in enumerate(requests):
+        if number and data_size() > usual + LEFT_LYING:
+            gc.collect()  # each model was a web of circles
+            usual = data_size()
+        path, asked, without = json.loads(request)
+        report = judge(path, asked, teller, without)
+        if not number:  # later this process may be ended at any time
+            keep_bundle()
+        teller.tell(REPORT, encode(report))
+        del report
 
 
 def _leave(*_: Any) -> None:

@@ -16,14 +16,15 @@ import selectors
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from onnxlint.findings import Diagnostic
-from onnxlint.judge_process import ANEW, FOUND, HARMED, Reported, noted, serve
+from onnxlint.judge_process import ANEW, FOUND, HARMED, noted, serve
 from onnxlint.report import ModelReport, decode, decoder
 from onnxlint.rules.diagnosis import crashed, words
 from onnxlint.rules.rule import Rule
@@ -66,6 +67,32 @@ class Case(Struct, frozen=True):
     asked: Any
 
 
+Life = Callable[[int, int, Note, Collection[int]], None]
+"""All that a judge's process does: with its ends of the pipes, the note, and what it has to close.
+"""
+
+
+class Process(Struct, frozen=True):
+    """A judge's process, our ends of the pipes to and from it, and the note of what it is at."""
+
+    child: int
+    requests: int
+    replies: int
+    note: Note
+
+    @classmethod
+    def forked(cls, life: Life, others: Iterable[int] = ()) -> Process:
+        """A copy of this one; `others` are our ends of pipes that are none of its business."""
+        note = Note()
+        theirs, ours = os.pipe()
+        inherited = [ours, *others]
+        child, replies = fork(lambda writer: life(theirs, writer, note, inherited))
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # it did so itself, or is gone
+            os.setpgid(child, child)
+        return cls(child, ours, replies, note)
+
+
 class _Trial(Struct):
     """One case, and what became of it so far."""
 
@@ -85,12 +112,16 @@ class _Trial(Struct):
 
 
 class Judges:
-    """As many judges as asked for, and the reports of all cases in their order."""
+    """As many judges as asked for, and the reports of all cases in their order.
+
+    `ready` is the process of a first one that knows the cases already.
+    """
 
     def __init__(
-        self, judge: Judge, cases: Sequence[Case], rules: Collection[Rule], jobs: int = 1
-    ) -> None:
-        self._judge, self._cases = judge, cases
+        self, judge: Judge, cases: Sequence[Case], rules: Collection[Rule], jobs: int = 1,
+        ready: Process | None = None,
+    ) -> None:  # fmt: skip
+        self._judge, self._cases, self._ready = judge, cases, ready
         self._rules = {rule.code: rule for rule in rules}
         self._jobs = min(jobs, len(cases)) or 1
         self._servers: list[_Server] = []
@@ -141,11 +172,16 @@ class Judges:
             if server is None:
                 if len(self._servers) == self._jobs:
                     return
-                server = _Server(self._reported, self._rules, self._servers)
+                server = _Server(self._process(), self._rules)
                 self._servers.append(server)
                 self._selector.register(server.replies, selectors.EVENT_READ, server)
             server.take(waiting.popleft())
         decoder(ModelReport)  # while the judges work
+
+    def _process(self) -> Process:
+        ready, self._ready = self._ready, None
+        others = [fd for each in self._servers for fd in each.ends]
+        return ready or Process.forked(partial(serve, partial(reported, self._judge)), others)
 
     def _hear(
         self, begins: Callable[[str], None] | None
@@ -179,16 +215,7 @@ class Judges:
                 yield trial, _partial(trial, _too_late(trial))
 
     def _unprotected(self, case: Case) -> ModelReport:
-        return self._reported(case.path, case.asked, Watcher(), ())
-
-    def _reported(
-        self, path: str, asked: Any, watcher: Watcher, without: Collection[str]
-    ) -> ModelReport:
-        """A judge's report, whatever happens in it."""
-        try:
-            return self._judge(asked, watcher, without)
-        except Exception as error:
-            return ModelReport(path, error=_sentence(error))
+        return reported(self._judge, case.path, case.asked, Watcher(), ())
 
     def _discard(self, server: _Server) -> None:
         self._servers.remove(server)
@@ -205,6 +232,16 @@ class Judges:
         trial.crashes.append((rule.code, finding))
         trial.rule = None
         return None
+
+
+def reported(
+    judge: Judge, path: str, asked: Any, watcher: Watcher, without: Collection[str]
+) -> ModelReport:
+    """A judge's report, whatever happens in it."""
+    try:
+        return judge(asked, watcher, without)
+    except Exception as error:
+        return ModelReport(path, error=_sentence(error))
 
 
 def _sentence(error: Exception) -> str:
@@ -244,26 +281,18 @@ def _with_crashes(report: ModelReport, trial: _Trial) -> ModelReport:
 class _Server:
     """One judge, seen from this side: which trial it has, and the pipes to and from it."""
 
-    def __init__(self, judge: Reported, rules: dict[str, Rule], others: Sequence[_Server]) -> None:
-        self._rules = rules
+    def __init__(self, process: Process, rules: dict[str, Rule]) -> None:
+        self._process, self._rules = process, rules
+        self.replies = process.replies
         self.trial: _Trial | None = None
         self.is_open = True
         self._ending = ""
         self._parts: list[bytes] = []
-        self._note = Note()
-        theirs, self._requests = os.pipe()
-        inherited = [self._requests, *(fd for each in others for fd in each.ends)]
-        self._child, self.replies = fork(
-            lambda writer: serve(judge, theirs, writer, self._note, inherited)
-        )
-        os.close(theirs)
-        with contextlib.suppress(OSError):  # it did so itself, or is gone
-            os.setpgid(self._child, self._child)
 
     @property
     def ends(self) -> tuple[int, int]:
         """Our ends of its pipes."""
-        return self._requests, self.replies
+        return self._process.requests, self.replies
 
     def take(self, trial: _Trial) -> None:
         """Gives it a trial."""
@@ -272,11 +301,11 @@ class _Server:
         if trial.tries == 1:
             trial.ends = time.monotonic() + trial.case.budget.seconds + GRACE_SECONDS
         trial.findings, trial.rule = [], None
-        self._note.write(noted(trial.doing))
+        self._process.note.write(noted(trial.doing))
         told = [trial.case.path, trial.case.asked, trial.without]
         request = json.dumps(told).encode() + b"\n"
         with contextlib.suppress(OSError):  # it is dead: its end of the other pipe tells
-            os.write(self._requests, request)
+            os.write(self._process.requests, request)
 
     def hear(self) -> ModelReport | None:
         """Reads what it says; a report ends the trial."""
@@ -307,16 +336,16 @@ class _Server:
 
     def look(self) -> None:
         """Takes down what it is at, or was at its end."""
-        if self.trial is not None and (read := self._note.read()):
+        if self.trial is not None and (read := self._process.note.read()):
             code, _, doing = read.decode(errors="replace").partition(" ")
             self.trial.doing, self.trial.rule = doing, self._rules.get(code)
 
     def end(self) -> str:
         """Ends it, and what it started; how it ended."""
         if not self._ending:
-            self._ending = _ended(self._child)
+            self._ending = _ended(self._process.child)
             self.look()
-            self._note.close()
+            self._process.note.close()
             for fd in self.ends:
                 os.close(fd)
         return self._ending

@@ -12,11 +12,10 @@ import importlib
 import importlib.util
 import sys
 from contextlib import suppress
-from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
-M = TypeVar("M", bound=ModuleType)
+from onnxlint.later import fill, put_off
 
 _CLASSES = "onnx.onnx_ml_pb2"
 _ITS_OWN = ("__all__", "__version__")
@@ -32,17 +31,7 @@ class _Light(ModuleType):
         part = f"{self.__name__}.{name}"
         if name not in _ITS_OWN and importlib.util.find_spec(part) is not None:
             return importlib.import_module(part)
-        _load_all(self)
-        return getattr(self, name)
-
-
-class _Later(ModuleType):
-    """A module that is loaded when something of it is asked for."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        _load_all(self)
+        fill(self)
         return getattr(self, name)
 
 
@@ -53,7 +42,8 @@ def use_light_onnx() -> None:
     spec = importlib.util.find_spec("onnx")
     if spec is None or spec.loader is None:  # whoever imports it is told
         return
-    sys.modules["onnx"] = _made(_Light, spec)
+    light = sys.modules["onnx"] = importlib.util.module_from_spec(spec)
+    light.__class__ = _Light
     _put_off_python_classes()
     try:
         classes = importlib.import_module(_CLASSES)
@@ -61,7 +51,7 @@ def use_light_onnx() -> None:
         del sys.modules["onnx"]
         return
     own = {name: each for name, each in vars(classes).items() if not name.startswith("_")}
-    vars(sys.modules["onnx"]).update(own)
+    vars(light).update(own)
 
 
 def _put_off_python_classes() -> None:
@@ -69,24 +59,5 @@ def _put_off_python_classes() -> None:
     with suppress(ImportError):
         from google.protobuf.internal import api_implementation
 
-        spec = importlib.util.find_spec(_IN_PYTHON)
-        is_needed = api_implementation.Type() == "python" or _IN_PYTHON in sys.modules
-        if spec is not None and spec.loader is not None and not is_needed:
-            sys.modules[_IN_PYTHON] = _made(_Later, spec)
-
-
-def _made(kind: type[M], spec: ModuleSpec) -> M:
-    made = kind(spec.name)
-    made.__spec__, made.__loader__, made.__file__ = spec, spec.loader, spec.origin
-    made.__package__ = spec.parent
-    if spec.submodule_search_locations is not None:
-        made.__path__ = [*spec.submodule_search_locations]
-    return made
-
-
-def _load_all(light: ModuleType) -> None:
-    """Runs the package's own code in the same module, which is an ordinary one from now on."""
-    light.__class__ = ModuleType
-    spec = light.__spec__
-    if spec is not None and spec.loader is not None:
-        spec.loader.exec_module(light)
+        if api_implementation.Type() != "python":
+            put_off(_IN_PYTHON)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from onnxlint.model.file import hashing
-from onnxlint.model.file.hashing import Hashing
+from onnxlint.model.file.hashing import LITTLE, Hashing, sha256_of_little
 from onnxlint.model.file.load import open_model
 from onnxlint.pipeline import lint
 
@@ -54,3 +54,11 @@ def test_a_closed_model_keeps_no_file_open(write_model, monkeypatch):
 def opened_files():
     places = [*Path("/proc/self/fd").iterdir()]
     return {str(place.readlink()) for place in places if place.is_symlink()}
+
+
+@pytest.mark.parametrize("size", [0, 1, LITTLE - 1, LITTLE, LITTLE + 1])
+def test_little_and_much_have_the_hash_that_everybody_takes(size):
+    data = bytes(range(256)) * (size // 256 + 1)
+    whole = memoryview(data)[:size]
+    assert Hashing(whole).result() == hashlib.sha256(whole).hexdigest()
+    assert sha256_of_little(bytes(whole)).hexdigest() == hashlib.sha256(whole).hexdigest()

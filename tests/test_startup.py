@@ -247,3 +247,54 @@ def test_annotations_of_numpy_are_loaded_where_they_are_used(use):
 def test_a_numpy_that_is_loaded_stays_as_it_is():
     told = "from onnxlint.light_numpy import use_light_numpy\nuse_light_numpy()"
     python(f"import numpy\n{told}\nassert numpy.ndarray.__doc__")
+
+
+LIGHT_PYTHON = """
+import sys
+from onnxlint.light_python import use_light_python
+use_light_python()
+import click, msgspec, pathlib, uuid
+for name in ("hashlib", "ipaddress", "linecache", "pickle", "platform", "textwrap",
+             "tokenize", "typing_extensions", "msgspec.inspect"):
+    assert type(sys.modules[name]).__name__ == "Later", name
+{use}
+"""
+
+
+@pytest.mark.parametrize("use", [
+    "import urllib.parse; assert urllib.parse.urlsplit('http://[::1]:80/a').hostname == '::1'",
+    "import inspect; assert 'def fill' in inspect.getsource(__import__('onnxlint').later.fill)",
+    "import hashlib; assert hashlib.sha256(b'a').hexdigest()[:8] == 'ca978112' and hashlib.blake2b",
+    "import copyreg, pickle; assert pickle.loads(pickle.dumps([1])) == [1] and pickle.Pickler",
+    "import numpy, pickle; assert pickle.loads(numpy.arange(3).dumps()).tolist() == [0, 1, 2]",
+    "from pickle import *; assert loads(dumps(2)) == 2 and issubclass(PicklingError, PickleError)",
+    "from hashlib import *; assert sha256(b'').name == 'sha256'",
+    "import platform, os; assert platform.system() == os.uname().sysname and platform.platform()\n"
+    "assert platform.system.__module__ == 'platform'",
+    "import platform; system = platform.system(); platform.machine(); "
+    "assert platform.system() == system",
+    "import textwrap; assert textwrap.dedent(' a') == 'a' and textwrap.TextWrapper().width",
+    "from tokenize import *; assert NAME == 1 and tokenize",
+    "import tokenize, io; assert [*tokenize.generate_tokens(io.StringIO('a').readline)]",
+    "import typing, typing_extensions; assert typing_extensions.Required is typing.Required\n"
+    "assert typing_extensions.TypedDict and typing_extensions.deprecated and 'Self' in "
+    "typing_extensions.__all__",
+    "from typing_extensions import *; assert Self and deprecated",
+    "assert msgspec.json.schema(list[int]) == {'type': 'array', 'items': {'type': 'integer'}}",
+    "from msgspec import inspect; assert isinstance(inspect.type_info(int), inspect.IntType)",
+    "import onnxruntime, numpy.testing, onnx.reference",
+])  # fmt: skip
+def test_what_is_put_off_is_there_when_it_is_used(use):
+    python(LIGHT_PYTHON.replace("{use}", use))
+
+
+def test_of_msgspec_that_has_no_other_hints_a_table_is_the_same():
+    """`typing_extensions` has hints of its own, which differ in what Python 3.13 brings alone."""
+    code = (
+        "import typing, msgspec\nclass T(typing.TypedDict):\n  a: int\n"
+        "  b: typing.NotRequired[str]\n"
+        "assert msgspec.convert({'a': 1}, T) == {'a': 1}\n"
+        "try: msgspec.convert({'b': ''}, T)\nexcept msgspec.ValidationError: pass\n"
+        "else: raise AssertionError"
+    )
+    python(LIGHT_PYTHON.replace("{use}", code))

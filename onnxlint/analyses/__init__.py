@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -240,4 +239,4 @@ def _builder(kind: type) -> Any:
 def _needs(kind: type) -> dict[str, type]:
     builder = _builder(kind)
     hints = typing.get_type_hints(builder.__func__, localns=_Names(builder.__globals__))
-    return {name: hints[name] for name in inspect.signature(builder).parameters}
+    return {name: hint for name, hint in hints.items() if name != "return"}

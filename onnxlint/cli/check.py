@@ -30,7 +30,7 @@ from onnxlint.settings import (
 from onnxlint.severity import Severity, Stage
 
 if TYPE_CHECKING:
-    from onnxlint.job_pool import Lint
+    from onnxlint.judging import Lint
 
 
 def _names(

@@ -72,8 +72,8 @@ def console(*, err: bool = False, otherwise: int | None = None) -> Console:
 
 def terminal_width() -> int | None:
     """Columns of the terminal that standard output is; None where it is none."""
-    import shutil
-
     if sys.stdout is None or not sys.stdout.isatty():
         return None
+    import shutil  # loads three compressions
+
     return shutil.get_terminal_size().columns

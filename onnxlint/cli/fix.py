@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.execution.worker import Workers
     from onnxlint.cli.planning import Options
     from onnxlint.job import Job
-    from onnxlint.job_pool import Lint
+    from onnxlint.judging import Lint
     from onnxlint.watcher import Watcher
 
 
@@ -82,7 +82,9 @@ def _check_inputs(
         check_unread(f"--fix-output {str(target)!r}", file, read)
 
 
-def _fix(job: Job, request: FixRequest, *, watcher: Watcher, workers: Workers) -> ModelReport:
+def _fix(
+    job: Job, request: FixRequest, *, watcher: Watcher, workers: Workers | None
+) -> ModelReport:
     """Fixes one model, into a folder under its own name."""
     if request.target is not None and request.target.is_dir():
         request = replace(request, target=request.target / Path(job.path).name)

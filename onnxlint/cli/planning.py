@@ -125,10 +125,10 @@ def cache_of(options: Options) -> ReportCache | None:
     Raises:
         click.UsageError: the folder that the command line names cannot be used.
     """
-    from onnxlint.report_cache import ReportCache
-
     if options.no_cache:
         return None
+    from onnxlint.report_cache import ReportCache
+
     folder = options.cache_dir
     cache = ReportCache.usual() if folder is None else ReportCache(folder)
     if cache.obstacle is None:

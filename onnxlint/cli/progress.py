@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from onnxlint.job import Job
-    from onnxlint.job_pool import Elsewhere, Lint
+    from onnxlint.job_pool import Elsewhere
+    from onnxlint.judging import Lint
     from onnxlint.report import ModelReport
     from onnxlint.report_cache import ReportCache
 

@@ -31,6 +31,11 @@ def renamed(told: Any) -> Any:
     return [*map(renamed, told)] if isinstance(told, list | tuple) else told
 
 
+def are_given() -> bool:
+    """Whether something was copied."""
+    return bool(_names)
+
+
 def with_names(told: T) -> T:
     """The same of a report."""
     if not _names:

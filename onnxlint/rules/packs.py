@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import os
@@ -37,6 +36,7 @@ class Registry(Struct):
 
     packs: dict[str, str] = field(default_factory=dict)
     _rules: dict[str, Rule] = field(default_factory=dict)
+    _by_name: dict[str, Rule] = field(default_factory=dict)
     _owners: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -58,12 +58,12 @@ class Registry(Struct):
                     f"{owner}: rule {rule.code} {rule.name!r} clashes with {taken.code} "
                     f"{taken.name!r} of {self._owners[taken.code]}; give it another code and name"
                 )
-        self._rules[rule.code] = rule
+        self._rules[rule.code] = self._by_name[rule.name] = rule
         self._owners[rule.code] = owner
 
     def named(self, name: str) -> Rule | None:
         """The rule of this name."""
-        return next((rule for rule in self._rules.values() if rule.name == name), None)
+        return self._by_name.get(name)
 
     def owner(self, rule: Rule) -> str:
         """The pack or file a rule came from."""
@@ -204,6 +204,8 @@ def _rules_of_tables(file: Path) -> list[Rule]:
 
 
 def _import_file(file: Path) -> ModuleType:
+    import hashlib  # for rules in files alone
+
     digest = hashlib.sha256(os.fsencode(real_path(file))).hexdigest()[:12]
     name = f"{FILE_PREFIX}{digest}_{file.stem}"
     if name in sys.modules:

@@ -10,7 +10,6 @@ import select
 import signal
 import sys
 import threading
-import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -183,6 +182,8 @@ class Isolated:
         except Exception as error:
             if is_out_of_memory(error):
                 os._exit(_OUT_OF_MEMORY)
+            import traceback
+
             data, status = traceback.format_exc(limit=0).strip().encode(), 1
         with os.fdopen(writer, "wb") as pipe:
             pipe.write(data)

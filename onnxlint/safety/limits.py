@@ -10,10 +10,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from onnxlint.settings import DEFAULT_SAMPLES, Settings
+if TYPE_CHECKING:
+    from onnxlint.settings import Settings
 
 DEFAULT_MEMORY_SHARE = 0.8
 """Without a memory limit, the share of the memory at hand that one process may take."""
@@ -43,6 +45,8 @@ class Budget(Struct, frozen=True):
     @classmethod
     def build(cls, settings: Settings) -> Budget:
         """What the settings allow, from now on."""
+        from onnxlint.settings import DEFAULT_SAMPLES  # the worker has no settings
+
         more = max(1.0, settings.samples / DEFAULT_SAMPLES)
         if settings.series is not None:  # each of them is read and run
             more *= len(settings.series.files) + 1

@@ -155,7 +155,7 @@ class Shapes:
         """Starts inference in a child process; the first question waits for its answer."""
         if preflight.refusal is not None:
             return cls(graph, None, preflight.refusal, budget)
-        _set_up_schemas()
+        set_up_schemas()
         if next(_MODELS):
             _load_for_children()
         serialized = graph.model.proto.SerializeToString()
@@ -325,7 +325,7 @@ def _load_for_children() -> None:
     import onnxlint.runtime.shape_inference.inference  # noqa: F401 - once, not in every child
 
 
-def _set_up_schemas() -> None:
+def set_up_schemas() -> None:
     """Rules ask for them, too: a child finds them, and does not take 20 ms to set up its own."""
     from onnx import defs
 

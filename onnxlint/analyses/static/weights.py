@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property, reduce
-from hashlib import blake2b
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -438,7 +438,7 @@ class Weights:
     def _digest(self, tensor: Tensor, transposed: bool) -> bytes | None:
         if not self._may_read(tensor):
             return None
-        hashed = blake2b(digest_size=16)
+        hashed = hashlib.blake2b(digest_size=16)
         try:
             for block in _transposed(tensor) if transposed else tensor.blocks():
                 hashed.update(block.tobytes())

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 AT_ONCE = 4 * 1024**2
 """Bytes, 3 ms: so long somebody who waits for a reply may not look whether it is there."""
+
+
+LITTLE = 1 << 18
+"""Bytes that Python's own SHA-256 takes a millisecond for; OpenSSL's takes two to load."""
+
+
+def sha256_of_little(data: bytes = b"") -> _Hash:
+    """The SHA-256 of some bytes, and of more that it is updated by, by what loads in no time."""
+    return _own_sha256()(data)
+
+
+@cache
+def _own_sha256() -> Callable[[bytes], _Hash]:
+    for name in ("_sha2", "_sha256"):  # since Python 3.12, and before
+        with suppress(ImportError):
+            own: Callable[[bytes], _Hash] = importlib.import_module(name).sha256
+            return own
+    return hashlib.sha256
 
 
 class Hashing:
@@ -15,7 +40,8 @@ class Hashing:
 
     def __init__(self, data: mmap.mmap | memoryview) -> None:
         self._data: mmap.mmap | memoryview | None = data
-        self._digest, self._done, self._size = hashlib.sha256(), 0, len(data)
+        self._done, self._size = 0, len(data)
+        self._digest = sha256_of_little() if self._size <= LITTLE else hashlib.sha256()
 
     def steps(self) -> Iterator[None]:
         """Takes it piece by piece, and holds on to nothing between them."""

@@ -7,6 +7,7 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from onnxlint.model.file.hashing import sha256_of_little
 from onnxlint.model.graph.exporter_metadata import module_path
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
@@ -205,4 +206,5 @@ def _type(type_: TypeProto | None) -> Any:
 
 
 def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    told = json.dumps(parts).encode("utf-8", "backslashreplace")
+    return sha256_of_little(told).hexdigest()[:16]

@@ -36,7 +36,7 @@ def start_ahead() -> None:
     global _started
     if _started is not None and _started.is_taken:
         end_ahead()
-    if _started is None and hasattr(os, "pidfd_open") and _has_streams():
+    if _started is None and hasattr(os, "pidfd_open") and has_streams():
         try:
             _started = _Keeper()
         except OSError:  # too few files or processes: whoever wants a worker is told
@@ -234,7 +234,7 @@ def _kill(process: int) -> None:
         os.kill(process, 9)
 
 
-def _has_streams() -> bool:
+def has_streams() -> bool:
     """Whether the first pipe would not take the place of a closed stream."""
     try:
         for number in range(3):
