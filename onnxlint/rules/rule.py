@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union
@@ -156,7 +156,7 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
         hints = self._hints
         return {
             parameter.name: hints[parameter.name]
-            for parameter in inspect.signature(self.function).parameters.values()
+            for parameter in self._parameters
             if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
         }
 
@@ -166,9 +166,13 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
         hints = self._hints
         return {
             parameter.name.replace("_", "-"): _option(hints[parameter.name], parameter.default)
-            for parameter in inspect.signature(self.function).parameters.values()
+            for parameter in self._parameters
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
+
+    @cached_property
+    def _parameters(self) -> Sequence[inspect.Parameter]:
+        return [*inspect.signature(self.function).parameters.values()]
 
     @cached_property
     def _hints(self) -> dict[str, Any]:
