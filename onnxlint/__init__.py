@@ -456,4 +456,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'onnxlint' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    found = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+    return found

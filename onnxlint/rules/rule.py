@@ -9,8 +9,8 @@ import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from types import FunctionType, NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, TypeGuard, Union
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -156,8 +156,8 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
         hints = self._hints
         return {
             parameter.name: hints[parameter.name]
-            for parameter in self._parameters
-            if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+            for parameter in _parameters(self.function)
+            if not parameter.is_option
         }
 
     @cached_property
@@ -166,13 +166,9 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
         hints = self._hints
         return {
             parameter.name.replace("_", "-"): _option(hints[parameter.name], parameter.default)
-            for parameter in self._parameters
-            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+            for parameter in _parameters(self.function)
+            if parameter.is_option
         }
-
-    @cached_property
-    def _parameters(self) -> Sequence[inspect.Parameter]:
-        return [*inspect.signature(self.function).parameters.values()]
 
     @cached_property
     def _hints(self) -> dict[str, Any]:
@@ -277,11 +273,10 @@ def checked(made: Rule) -> Rule:
         raise RuleError(f"rule code {made.code!r} must be capital letters and three digits")
     if not _NAME.fullmatch(made.name):
         raise RuleError(f"rule {made.code}: name {made.name!r} must be words joined by hyphens")
-    for parameter in inspect.signature(made.function).parameters.values():
-        if parameter.annotation is inspect.Parameter.empty:
+    for parameter in _parameters(made.function):
+        if not parameter.is_typed:
             raise RuleError(f"rule {made.code}: parameter {parameter.name!r} needs a type")
-        keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        if keyword_only and parameter.default is inspect.Parameter.empty:
+        if parameter.is_option and parameter.default is inspect.Parameter.empty:
             raise RuleError(f"rule {made.code}: option {parameter.name!r} needs a default")
     if made.since and not _VERSION.fullmatch(made.since):
         raise RuleError(f"rule {made.code}: since {made.since!r} must be a version, such as '0.2'")
@@ -290,3 +285,40 @@ def checked(made: Rule) -> Rule:
             f"rule {made.code}: a docstring is missing; it documents and tests the rule"
         )
     return made
+
+
+class _Parameter(Struct, frozen=True):
+    """One of a rule's function; keyword-only ones are options."""
+
+    name: str
+    is_typed: bool
+    is_option: bool
+    default: Any
+
+
+def _parameters(function: RuleFunction) -> Sequence[_Parameter]:
+    """The parameters of a function; of a plain one, without the time that its signature takes."""
+    empty = inspect.Parameter.empty
+    if not _is_plain(function):
+        return [
+            _Parameter(each.name, each.annotation is not empty,
+                       each.kind is inspect.Parameter.KEYWORD_ONLY, each.default)
+            for each in inspect.signature(function).parameters.values()
+        ]  # fmt: skip
+    code, typed = function.__code__, function.__annotations__
+    defaults, positional = function.__kwdefaults__ or {}, code.co_argcount
+    names = code.co_varnames[: positional + code.co_kwonlyargcount]
+    return [
+        _Parameter(name, name in typed, at >= positional, defaults.get(name, empty))
+        for at, name in enumerate(names)
+    ]
+
+
+def _is_plain(function: RuleFunction) -> TypeGuard[FunctionType]:
+    """Whether it is one that `def` makes, and takes no arguments beyond those that it names."""
+    takes_more = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+    return (
+        isinstance(function, FunctionType)
+        and not function.__code__.co_flags & takes_more
+        and not {"__wrapped__", "__signature__"} & function.__dict__.keys()
+    )
