@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from onnxlint.model.file.load import open_model
 from onnxlint.model.file.making import make_attribute, make_node, make_tensor, make_type
 from onnxlint.model.file.mapped_files import Files
 from onnxlint.model.file.tensors import Tensor
+from onnxlint.model.graph.graph import Graph
+from onnxlint.testing import model_from_text
 
 GRAPH = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "inner", [], [])
 FLAG = numpy_helper.from_array(np.array([True, False]))
@@ -49,3 +52,31 @@ def test_numbers_one_by_one_are_read_as_onnx_reads_them(dtype, dims, tmp_path):
     usual = numpy_helper.to_array(proto)
     assert (found.dtype, found.shape) == (usual.dtype, usual.shape)
     assert (found == usual).all()
+
+
+@pytest.mark.parametrize("text", [
+    "i = Identity(x) y = Add(i, i)",
+    "c = Constant<value_float = 1.5>() y = Add(x, c)",
+    "c = Constant<value_ints = [1, -2]>() f = Cast<to = 1>(c) y = Add(x, f)",
+    "s = Constant<value_ints = [2, 3]>() f = ConstantOfShape(s) y = Add(x, f)",
+])  # fmt: skip
+def test_small_constants_are_the_same_read_by_themselves_and_as_arrays(text, tmp_path):
+    model = model_from_text("net (float[N] x) => (float[N] y) {" + text + "}")
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    with open_model(str(path)) as opened:
+        graph = Graph(opened)
+        for value in graph.values():
+            array = graph.constant(value)
+            is_whole = array is not None and array.dtype.kind in "iu"
+            assert graph.integers(value) == (array.reshape(-1).tolist() if is_whole else None)
+            is_one = array is not None and array.size == 1
+            assert graph.number(value) == (array.item() if is_one else None)
+
+
+@pytest.mark.parametrize("dims", [(-1,), (2, -1), (3,), (2,)])
+def test_integers_that_do_not_fit_their_dims_are_none(dims, tmp_path):
+    proto = numpy_helper.from_array(np.array([1, 2]))
+    proto.dims[:] = dims
+    tensor = Tensor(proto, Files(tmp_path / "m.onnx", tmp_path), dims)
+    assert tensor.integers() == ([1, 2] if dims == (2,) else None)

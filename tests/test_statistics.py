@@ -10,13 +10,21 @@ from conftest import tries
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from onnx import TensorProto, helper, numpy_helper
 
+from onnxlint.analyses.static.weights import Weights
 from onnxlint.analyses.trace.trace import Observed
+from onnxlint.model.file.load import Model
+from onnxlint.model.file.mapped_files import Files
+from onnxlint.model.file.tensors import Tensor
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.preflight import Preflight
 from onnxlint.runtime.protocol import Quantisation, Statistics, Watch
 from onnxlint.runtime.statistics import accumulate
 from onnxlint.runtime.statistics import measure as measuring
 from onnxlint.runtime.statistics.accumulate import Totals
 from onnxlint.runtime.statistics.compiled import MOST_SAMPLES, SAMPLE_ELEMENTS, compiled
+from onnxlint.runtime.statistics.distinct import distinct
 from onnxlint.runtime.statistics.measure import (
     Measurement,
     is_finite,
@@ -47,6 +55,31 @@ RARE = [
     "float8_e8m0fnu", "float4_e2m1fn", "int4", "uint4",
 ]  # fmt: skip
 """Types of weights that numpy lacks."""
+
+
+@pytest.mark.parametrize("number", [0.0, -0.0, 1.5, -2.0, 1e-40, np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dims", [(3, 4), (0, 2), (), (1000, 100)])
+@pytest.mark.parametrize("is_raw", [True, False])
+def test_a_fill_is_measured_by_its_one_number(number, dims, is_raw, tmp_path):
+    array = np.array([number], np.float32)
+    proto = (
+        numpy_helper.from_array(array)
+        if is_raw
+        else helper.make_tensor("", TensorProto.FLOAT, [1], array)
+    )
+    fill = Tensor(proto, Files(tmp_path / "m.onnx", tmp_path), dims, fill=True)
+    usual = Measurement(array.dtype, dims)
+    fill.feed(usual)
+    graph = Graph(Model("m.onnx", helper.make_model(helper.make_graph([], "g", [], [])),
+                        fill.files, 0))  # fmt: skip
+    seen = Weights.build(graph, Preflight.build(graph)).of(fill)
+    assert repr(seen) == repr(usual.result)
+
+
+@given(npst.arrays(st.sampled_from(["int64", "float32"]), npst.array_shapes(max_dims=2)))
+@tries(100)
+def test_distinct_numbers_are_those_that_numpy_finds(array):
+    assert np.array_equal(distinct(array), np.unique(array), equal_nan=True)
 
 
 @st.composite

@@ -20,6 +20,7 @@ from onnxlint.report import ModelReport
 from onnxlint.reporters.protocol import Outcome, Run, rendered
 from onnxlint.reporters.text import Text
 from onnxlint.rules.rule import Rule
+from onnxlint.runtime.feeds.random_values import _uniform
 from onnxlint.runtime.feeds.synthesis import Meaning, Slot, attempts
 from onnxlint.settings import InputContract, Settings
 from onnxlint.severity import Severity
@@ -30,6 +31,15 @@ from onnxlint_rules.act.nan_origin import nan_origin
 from onnxlint_rules.gra.unused_node import unused_node
 from onnxlint_rules.run.execution_failure import execution_failure
 from onnxlint_rules.run.no_valid_input import no_valid_input
+
+NEAR_STEPS = [0, -0.0, 1e-9, -1e-9, 1e-45, -1e-45, 0.125, -0.125, 5, -5, 0.99999994, 3e5, -3e5]
+
+
+def test_noise_is_mapped_by_its_fractional_part():
+    drawn = np.random.default_rng(0).standard_normal(10_000, np.float32)
+    noise = np.concatenate([drawn, np.array(NEAR_STEPS, np.float32)])
+    assert _uniform(noise).tobytes() == (noise * 8 % 1).tobytes()
+
 
 DIMS = st.lists(st.sampled_from(["batch", "T", "T + 1", 1, 2, 3]), max_size=4).map(tuple)
 FLOATS = ("float16", "float32", "float64")

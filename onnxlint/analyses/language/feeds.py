@@ -61,7 +61,8 @@ class Feeder:
             return rng.standard_normal(shape).astype(slot.dtype)
         low, high = slot.lowest, max(slot.lowest, slot.bound - 1)
         left_out = [0, *self.interface.special]  # padding, and ends
-        usual = np.setdiff1d(np.arange(low, min(high, low + MOST_IDS) + 1), left_out)
+        usual = np.arange(low, min(high, low + MOST_IDS) + 1)
+        usual = usual[~np.isin(usual, left_out)]
         usual = usual if len(usual) > 1 else np.arange(low, high + 1)
         return rng.choice(usual, (samples, steps)).astype(slot.dtype)
 

@@ -104,6 +104,7 @@ class Positions:
         self._execution, self._reruns = execution, reruns
         self._random = any(rounding.drawn_by(value) for value in graph.outputs)
         self.synthetic = execution.synthetic
+        self._drawn: tuple[str, list[Array]] | None = None
 
     @classmethod
     def build(
@@ -252,8 +253,13 @@ class Positions:
                 return max(_distance(self._base[name], outputs[name]) for name in self._base)
         return 0.0
 
-    def _others(self, slot: Slot) -> Iterator[Array]:
-        """Two other valid values for each sample."""
+    def _others(self, slot: Slot) -> list[Array]:
+        """Two other valid values for each sample; those of one input are kept at a time."""
+        if self._drawn is None or self._drawn[0] != slot.name:
+            self._drawn = slot.name, [*self._redrawn(slot)]
+        return self._drawn[1]
+
+    def _redrawn(self, slot: Slot) -> Iterator[Array]:
         import numpy as np
 
         from onnxlint.runtime.feeds.random_values import redrawn
@@ -269,7 +275,7 @@ class Positions:
 
     def _moves_every_sample(self, slot: Slot) -> bool:
         """Whether an output answers to the input for every sample: none of them is saturated."""
-        other = next(self._others(slot))
+        other = self._others(slot)[0]
         outputs = self._run({**self._feed, slot.name: other})
         return any(
             array.dtype.kind == "f" and array.ndim and len(array) == self._samples

@@ -104,13 +104,12 @@ class _Estimate:
         return sum(map(self._of_node, scope.nodes))
 
     def _of_node(self, node: Node) -> float:
-        fed = (value for value in node.inputs if value is not None and value.tensor_proto is None)
-        read = max(map(self._count, fed), default=1)
         written = 0
         for value in filter(None, node.outputs):
-            if value not in self._elements and self._dims(value) is None:
-                self._elements[value] = read  # nothing is known: as large as what was read
-            written += self._count(value)
+            if value not in self._elements:
+                dims = self._dims(value)
+                self._elements[value] = self._read(node) if dims is None else element_count(dims)
+            written += self._elements[value]
         once = A_NODE + AN_ELEMENT * max(written, 1) + self._products(node, written)
         inside = sum(map(self.of, node.subgraphs))
         if node.called is not None:
@@ -122,6 +121,11 @@ class _Estimate:
         if node.output is None or self._dims(node.output) is None:
             return inf
         return self._products(node, self._count(node.output))
+
+    def _read(self, node: Node) -> int:
+        """The elements of the largest value that a node reads: what it gives may be as large."""
+        fed = (value for value in node.inputs if value is not None and value.tensor_proto is None)
+        return max(map(self._count, fed), default=1)
 
     def _of_function(self, function: Scope) -> float:
         """Counted once; nothing where it calls itself, or calls are nested deeper than any are."""

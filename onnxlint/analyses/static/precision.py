@@ -67,6 +67,8 @@ def finite_parts(one: Array, other: Array) -> tuple[Array, Array, Array]:
 
     one, other = _unbounded(one), _unbounded(other)
     finite = np.isfinite(one) & np.isfinite(other)
+    if finite.all():
+        return one, other, finite
     alike = finite | (one == other) | (np.isnan(one) & np.isnan(other))
     return np.where(finite, one, 0.0), np.where(finite, other, 0.0), alike
 
@@ -84,7 +86,8 @@ def _unbounded(array: Array) -> Array:
 
     largest = float(np.finfo(array.dtype).max)
     wide = array.astype(np.float64)
-    return np.where(np.abs(wide) >= largest, np.copysign(np.inf, wide), wide)
+    beyond = np.abs(wide) >= largest
+    return np.where(beyond, np.copysign(np.inf, wide), wide) if beyond.any() else wide
 
 
 class Distance(Struct):

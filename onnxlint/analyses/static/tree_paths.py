@@ -19,6 +19,7 @@ from onnxlint.analyses.static.tree_rows import (
     Rows,
     mixed,
 )
+from onnxlint.runtime.statistics.distinct import distinct
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -70,7 +71,7 @@ def ordered(rows: Rows) -> Order:
             frontier = np.sort(ahead)
             continue
         np.subtract.at(pending, ahead, 1)
-        frontier = np.unique(ahead[pending[ahead] == 0])
+        frontier = distinct(ahead[pending[ahead] == 0])
     if sum(map(len, found)) < size:
         raise MalformedTreesError("nodes lead in a circle")
     return Order(roots, level, tree, edges, found)

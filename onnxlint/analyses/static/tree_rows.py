@@ -11,6 +11,7 @@ from msgspec import Struct
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.nodes import Node
+from onnxlint.runtime.statistics.distinct import distinct
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -165,7 +166,7 @@ def _ranked(known: Array) -> tuple[int, Callable[[Array], Array]]:
         return last - first + 1, lambda asked: np.where(
             (asked >= first) & (asked <= last), asked - first, -1
         )
-    numbers = np.unique(known)
+    numbers = distinct(known)
 
     def rank(asked: Array) -> Array:
         at = np.searchsorted(numbers, asked).clip(max=len(numbers) - 1)

@@ -199,8 +199,7 @@ class Weights:
         if key not in self._edges:
             self._protos.append(tensor.proto)
             try:
-                blocks = ((int(block.min()), int(block.max())) for block in tensor.blocks())
-                self._edges[key] = [number for edges in blocks for number in edges]
+                self._edges[key] = _edges(tensor)
             except ValueError:
                 self._edges[key] = []
         return self._edges[key]
@@ -472,8 +471,8 @@ class Weights:
         )
 
         dtype = numpy_dtype(tensor.element_type)
-        is_short = tensor.size <= FEW_ELEMENTS and dtype.itemsize <= 4
-        if is_short and axis is None and not tensor.fill:
+        is_short = tensor.fill or (tensor.size <= FEW_ELEMENTS and axis is None)
+        if is_short and dtype.itemsize <= 4:
             numbers = tensor.numbers() or _numbers(tensor)
             return None if numbers is None else measure_few(numbers, dtype, tensor.dims)
 
@@ -521,12 +520,23 @@ def _key(tensor: Tensor) -> object:
     return id(tensor.proto) if extent is None else (extent, tensor.element_type, tensor.dims)
 
 
+def _edges(tensor: Tensor) -> list[int]:
+    from onnxlint.runtime.statistics.measure import FEW_ELEMENTS
+
+    few = tensor.integers() if tensor.size <= FEW_ELEMENTS else None
+    if few:
+        return [min(few), max(few)]
+    blocks = ((int(block.min()), int(block.max())) for block in tensor.blocks())
+    return [number for edges in blocks for number in edges]
+
+
 def _numbers(tensor: Tensor) -> list[float] | None:
-    """The elements of a short tensor; None of one that cannot be read."""
+    """The elements of a short tensor, of a fill its one; None of one that cannot be read."""
     from onnxlint.runtime.statistics.numpy_passes import widened
 
     try:
-        return widened(tensor.array().reshape(-1)).tolist()  # type: ignore[no-any-return]
+        elements = next(tensor.blocks(), None) if tensor.fill else tensor.array().reshape(-1)
+        return [] if elements is None else widened(elements).tolist()
     except TensorError:
         return None
 

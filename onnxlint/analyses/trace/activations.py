@@ -129,10 +129,11 @@ class Activations:
     def firsts(self, found: Iterable[Observed]) -> Iterator[Observed]:
         """Those that depend on none of the others; given in the order of the file."""
         after: set[Node | Value] = set()
+        last: list[Value] = []
         for observed in found:
-            if observed.value not in after:
-                crossings = self._graph.crossings
-                after |= crossings.descendants([observed.value], by_numbers=True)
+            after |= self._graph.crossings.descendants(last, by_numbers=True) if last else set()
+            last = [] if observed.value in after else [observed.value]
+            if last:
                 yield observed
 
     @cached_property

@@ -155,7 +155,7 @@ class Observed(Struct, frozen=True, dict=True):
         count = len(rows)
         return (total - count) / (count * (count - 1))
 
-    @property
+    @cached_property
     def spread(self) -> float | None:
         """The largest difference between two samples, relative to the largest magnitude.
 
@@ -446,7 +446,7 @@ class Trace:
         return [*self._located(bad, self.execution.close_runs, False), *inside]
 
     def _located(self, bad: Bad, runs: list[Ran], born: bool) -> Iterator[Contamination]:
-        for node in self._graph.main.nodes:
+        for node in self._graph.main.nodes if runs else ():
             if self._graph.tensor(node.output) is not None:
                 continue  # a constant is not a computation
             at = [run for run, ran in enumerate(runs) if self._is_located(node, ran, bad, born)]

@@ -94,7 +94,7 @@ def _node(node: NodeProto) -> Iterator[str]:
 
 def _attribute(attribute: AttributeProto) -> Iterator[str]:
     graphs = [attribute.g] if attribute.HasField("g") else attribute.graphs
-    tensors = list(attribute_tensors(attribute))
+    tensors = attribute_tensors(attribute)
     for graph in graphs:
         yield from _graph(graph, f"{attribute.name} =")
     if tensors:

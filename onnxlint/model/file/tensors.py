@@ -156,7 +156,8 @@ class Tensor(Struct, eq=False):
             return None
         if raw is not None:
             return len(raw)
-        entries = sum(len(getattr(self.proto, field)) for field in TYPED_FIELDS)
+        typed = (field for field in self.filled_fields if field in _TYPED)
+        entries = sum(len(getattr(self.proto, field)) for field in typed)
         entry_bits = width // 2 if self.dtype.startswith("complex") else max(8, width)
         return entries * entry_bits // 8
 

@@ -36,8 +36,10 @@ def define(scope: Scope) -> None:
     for index, proto in enumerate(protos):
         node = Node(proto, index, scope)
         scope.nodes.append(node)
-        for slot, name in enumerate(proto.output):
-            node.outputs.append(_define_output(node, slot, name, types.get(name)))
+        node.outputs += [
+            _define_output(node, slot, name, types.get(name))
+            for slot, name in enumerate(proto.output)
+        ]
     for name in output_names:
         scope.outputs.append(_output_value(scope, name))
 
@@ -55,7 +57,10 @@ def _define_initializers(scope: Scope) -> None:
     if scope.proto is None:
         return
     for tensor in scope.proto.initializer:
-        value = scope.values.setdefault(tensor.name, Value(tensor.name, scope, Origin.INITIALIZER))
+        name = tensor.name
+        value = scope.values.get(name)
+        if value is None:
+            value = scope.values[name] = Value(name, scope, Origin.INITIALIZER)
         value.origin = Origin.INITIALIZER
         value.tensor_proto = value.tensor_proto or tensor
     for sparse in scope.proto.sparse_initializer:

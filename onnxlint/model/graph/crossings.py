@@ -75,6 +75,8 @@ def _zipped(before: Iterable[Value | None], after: Iterable[Value | None]) -> It
 
 def in_order(main: Scope) -> Iterator[Node]:
     """All nodes of the main graph, those of what a node runs before it, each scope once."""
+    if not main.shared.functions and not any(node.subgraphs for node in main.nodes):
+        return iter(main.nodes)
     met: set[Scope] = {main}
 
     def inside(node: Node) -> Iterable[Node]:

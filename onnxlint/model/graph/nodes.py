@@ -147,7 +147,8 @@ class Node(Struct, eq=False):
     @property
     def called(self) -> Scope | None:
         """The local function of the model that it calls."""
-        return self.scope.shared.functions.get((self.domain, self.op_type))
+        functions = self.scope.shared.functions
+        return functions.get((self.domain, self.op_type)) if functions else None
 
     @property
     def owners(self) -> Iterator[Node]:

@@ -23,13 +23,13 @@ LARGEST_FILL = 1 << 24
 A choice of ours, 64 MiB of float32."""
 
 
-def attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
+def attribute_tensors(attribute: AttributeProto) -> list[TensorProto]:
     """The tensors in an attribute, the parts of sparse ones included, those of subgraphs not."""
-    if attribute.HasField("t"):
-        yield attribute.t
-    yield from attribute.tensors
+    found = [attribute.t] if attribute.HasField("t") else []
+    found += attribute.tensors
     for sparse in _sparse_tensors(attribute):
-        yield from (sparse.values, sparse.indices)
+        found += (sparse.values, sparse.indices)
+    return found
 
 
 _attributes_of = attrgetter("attribute_list")

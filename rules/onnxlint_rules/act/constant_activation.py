@@ -55,9 +55,9 @@ def constant_activation(
     constant = (
         seen
         for seen in activations.computed()
-        if not activations.leaves(seen.value)
+        if seen.sample_size >= min_elements
         and seen.is_constant(max_spread)
-        and seen.sample_size >= min_elements
+        and not activations.leaves(seen.value)
         and activations.varies(seen.value)
         and not activations.is_masked(seen.value)
         and not (seen.made_by("Mul") and seen.peak == 0)  # a gate of a state that starts at 0

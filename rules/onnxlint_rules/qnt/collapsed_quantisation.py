@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from onnxlint import Finding, Graph, Node, Ranges, Severity, Trace, Value, counted, rule
 from onnxlint.model.graph.operators import QUANTIZE
+from onnxlint.runtime.statistics.distinct import distinct
 
 if TYPE_CHECKING:
     from onnxlint import Range
@@ -144,7 +145,7 @@ def _of_channels(low: Array, high: Array, step: float, *, proven: bool) -> Colla
     room = SLACK if proven else ROUNDING
     varies = high - low > room * np.maximum(np.abs(low), np.abs(high))
     alone = (np.round(low / step) == np.round(high / step)) & varies
-    levels = np.unique(np.round(low[alone] / step))
+    levels = distinct(np.round(low[alone] / step))
     if not alone.any() or (alone.all() and len(levels) > 1):  # nothing varies: a constant tensor
         return None
     ends = float(low[alone].min()), float(high[alone].max())

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from onnxlint import Data, Ensemble, FeatureColumns, Finding, Severity, Trees, counted, rule
 from onnxlint.model.graph.operators import TREES
+from onnxlint.runtime.statistics.distinct import distinct
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -124,8 +125,8 @@ def _large(trees: Ensemble, columns: FeatureColumns, data: Data | None) -> list[
     is_large = ~trees.is_leaf & np.isfinite(rows.threshold) & (np.abs(rows.threshold) >= EXACT)
     given = {each.value: each for each in data or ()}
     found = []
-    for feature in np.unique(rows.feature[is_large]).tolist():
-        thresholds = np.unique(rows.threshold[is_large & (rows.feature == feature)])
+    for feature in distinct(rows.feature[is_large]).tolist():
+        thresholds = distinct(rows.threshold[is_large & (rows.feature == feature)])
         worst = float(thresholds[np.argmax(np.abs(thresholds))])
         column = columns.of(trees.node.input(0), feature)
         if column is None or column.is_scaled:

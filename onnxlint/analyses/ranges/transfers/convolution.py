@@ -14,6 +14,7 @@ from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers import contraction, stored
 from onnxlint.analyses.ranges.transfers.affine import MICROSOFT, activated
 from onnxlint.analyses.ranges.transfers.contraction import Sums
+from onnxlint.runtime.statistics.distinct import distinct
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -183,7 +184,7 @@ def _phases(at: At, kernel: tuple[int, ...]) -> list[tuple[Any, ...]]:
     axes = []
     for size, stride, dilation in zip(kernel, strides, dilations, strict=False):
         where = np.arange(size) * max(dilation, 1) % max(stride, 1)
-        axes.append([np.flatnonzero(where == phase) for phase in np.unique(where)])
+        axes.append([np.flatnonzero(where == phase) for phase in distinct(where)])
     count = int(np.prod([len(axis) for axis in axes]))
     if len(axes) != rank or count > MOST_PHASES or not at.is_decided("strides", "dilations"):
         axes = [[np.arange(size)] for size in kernel]

@@ -22,6 +22,7 @@ from onnxlint.analyses.ranges.transfers.grids import (
     with_fill,
     without_parts_along,
 )
+from onnxlint.runtime.statistics.distinct import distinct
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -204,7 +205,7 @@ def _assigned(at: At, x: Range) -> Range | None:
     if known is None or not known.size or len(shape) != len(sizes) or not fits(shape):
         return None
     places = _places(at, known, shape)
-    if places is None or len(np.unique(places)) < places.size:
+    if places is None or len(distinct(places)) < places.size:
         return None
     updates, rest = at[2], int(math.prod(shape)) // math.prod(shape[: _indexed(at, known, shape)])
     low, high = (

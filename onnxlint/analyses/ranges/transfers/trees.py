@@ -11,6 +11,7 @@ from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import MOST_BOXES, Range
 from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.scores import PROBABLE, labelled, scored, transformed
+from onnxlint.runtime.statistics.distinct import distinct
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -159,7 +160,7 @@ def _lacking(
     at: At, known: Array, tree: Array, nodes: Array, targets: Array, count: int, sizes: Array | None
 ) -> Array:
     """Of which trees and targets some leaf says nothing, and so adds 0."""
-    cells = np.unique(np.stack([tree.reshape(-1) * count + targets, nodes]), axis=1)[0]
+    cells = distinct(np.stack([tree.reshape(-1) * count + targets, nodes]), axis=1)[0]
     there = np.bincount(cells, minlength=len(known) * count).reshape(len(known), count)
     if sizes is None:
         modes, owners = elements(at.node, "nodes_modes"), _array(at, "nodes_treeids")
