@@ -38,7 +38,7 @@ from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.runtime.protocol import Array, Load, Run, Watch
 from onnxlint.runtime.statistics.accumulate import Totals
-from onnxlint.runtime.worker import __main__ as worker
+from onnxlint.runtime.worker import serving as worker
 from onnxlint.settings import DEFAULT_SAMPLES, Settings
 
 DEFAULT = [LIGHT / f"light_{name}.onnx" for name in ("resnet50", "densenet121", "vgg19")]
@@ -155,7 +155,7 @@ def _trace(model: Path, *, every: bool) -> tuple[int, float, float]:
 
 
 def _session(model: bytes, folder: Path, taps: Sequence[str] = ()) -> worker.Session:
-    session, _ = worker._load(Load(model, str(folder), taps=[*taps]))
+    session, _ = worker._load(Load(model, str(folder), taps=[*taps], has_ours=bool(taps)))
     assert session is not None
     return session
 
