@@ -90,10 +90,12 @@ def _told(jobs: Sequence[Job]) -> bytes | None:
 
 
 def _is_usual(job: Job) -> bool:
-    """Whether nothing of a job is in memory alone, and it sets no limit to what is loaded."""
-    is_file = job.source is None and not is_remote(job.path)
-    is_indexed = all(isinstance(rule.written, Written) for rule in job.rules)
-    return is_file and is_indexed and job.settings.memory_limit is None
+    """Whether nothing of a job is in memory alone or far away, and loading has no limit."""
+    settings = job.settings
+    models = (job.path, settings.reference, *settings.baselines)
+    are_here = not any(each is not None and is_remote(each) for each in models)
+    are_indexed = all(isinstance(rule.written, Written) for rule in job.rules)
+    return are_here and are_indexed and job.source is None and settings.memory_limit is None
 
 
 def _write(pipe: int, told: bytes) -> None:

@@ -96,6 +96,8 @@ def rule_in_memory():
 
 @pytest.mark.parametrize(("changes", "lint"), [
     ({}, another), ({"source": "elsewhere"}, lint_model), ({"path": "s3://a/b.onnx"}, lint_model),
+    ({"settings": Settings(reference=Path("s3://a/b.onnx"))}, lint_model),
+    ({"settings": Settings(baselines=(Path("s3://a/b.onnx"),))}, lint_model),
     ({"settings": Settings(memory_limit=1 << 30)}, lint_model), ({"asked": (another,)}, lint_model),
     ({"asked": (lambda: None,)}, lint_model), ({"rules": "loaded"}, lint_model),
 ])  # fmt: skip

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 from msgspec.structs import replace
 
-from onnxlint import Graph, Shapes
+from onnxlint import Graph, Pattern, Shapes
 from onnxlint.analyses import Analyses
 from onnxlint.model.file.load import open_model
 from onnxlint.rules.documentation import Documentation
@@ -19,7 +19,7 @@ from onnxlint_rules.arc.known_exporter_fault import known_exporter_fault
 def test_entry_finds_its_example_alone(fault, monkeypatch):
     told = Documentation("one entry", "why", "fix", (fault.bad,), (fault.good,))
     only = "onnxlint_rules.arc.known_exporter_fault.known_faults"
-    monkeypatch.setattr(only, lambda producer: (fault,))
+    monkeypatch.setattr(only, lambda producer, ops: (fault,))
     assert problems(replace(known_exporter_fault, documented=told)) == []
 
 
@@ -41,6 +41,14 @@ def test_faults_of_a_producer_are_those_that_its_models_may_have(producer):
     meant = [each for each in known_faults() if each.producer.lower() in ("", producer.lower())]
     assert list(known_faults(producer)) == meant
     assert any(not each.producer for each in meant)
+
+
+@pytest.mark.parametrize("fault", known_faults(), ids=lambda fault: fault.name)
+def test_it_is_read_for_models_that_have_an_operator_of_its_pattern(fault):
+    texts = [fault.pattern] if isinstance(fault.pattern, str) else fault.pattern
+    for op in (op for text in texts for op in Pattern(text).ops):
+        assert fault in known_faults(None, [op])
+    assert fault not in known_faults(None, ["Det", "com.example::Det"])
 
 
 @pytest.mark.parametrize(

@@ -170,10 +170,10 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
 
     @cached_property
     def _hints(self) -> Mapping[str, Any]:
-        named = _named_hints(self.function)
-        if named is not None:
-            return named
         try:
+            named = _named_hints(self.function)
+            if named is not None:
+                return named
             return typing.get_type_hints(self.function, include_extras=True)
         except (NameError, AttributeError, TypeError, ImportError) as error:
             raise RuleError(f"rule {self.code}: a type in its signature: {error}") from error

@@ -22,9 +22,8 @@ Four further conditions, each met by what is known for certain:
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,18 +159,39 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-@lru_cache(maxsize=8)
-def known_faults(producer: str | None = None) -> tuple[Fault, ...]:
-    """All of them, in the order of the files' names; or those that models of a producer may have.
+def known_faults(
+    producer: str | None = None, ops: Iterable[str] | None = None
+) -> tuple[Fault, ...]:
+    """All of them, in the order of the files' names; or those that may be in a model.
 
-    Only these are read: to read all takes longer than most rules.
+    Only these are read, by its producer and its operators: to read all takes longer than most
+    rules.
     """
-    texts = (file.read_text("utf-8") for file in sorted(HERE.glob("*.toml")))
-    entries = (entry for text in texts for entry in text.split(_BEGIN)[1:])
+    names = None if ops is None else {op.rpartition("::")[2] for op in ops}
     return tuple(
-        Fault(**tomllib.loads(entry)) for entry in entries
-        if producer is None or _is_by(entry, producer)
+        _fault(entry) for entry in _entries()
+        if (producer is None or _is_by(entry, producer))
+        and (names is None or not names.isdisjoint(_words(entry)))
     )  # fmt: skip
+
+
+@cache
+def _entries() -> tuple[str, ...]:
+    texts = (file.read_text("utf-8") for file in sorted(HERE.glob("*.toml")))
+    return tuple(entry for text in texts for entry in text.split(_BEGIN)[1:])
+
+
+@cache
+def _fault(entry: str) -> Fault:
+    import tomllib  # few models have operators with known faults
+
+    return Fault(**tomllib.loads(entry))
+
+
+@cache
+def _words(entry: str) -> frozenset[str]:
+    """The words before its message, among which are all operators of its pattern."""
+    return frozenset(re.findall(r"\w+", entry.partition("\nmessage = ")[0]))
 
 
 def _is_by(entry: str, producer: str) -> bool:

@@ -36,7 +36,7 @@ def known_exporter_fault(graph: Graph, inputs: Inputs, shapes: Shapes) -> Iterat
     }
     """
     proto = graph.model.proto
-    for fault in known_faults(proto.producer_name):
+    for fault in known_faults(proto.producer_name, graph.ops):
         if not fault.may_be_in(proto.producer_name, proto.producer_version):
             continue
         matches = [*fault.matches(graph, shapes)]
