@@ -90,7 +90,8 @@ class Bundle:
                 spec = ModuleSpec(
                     name, _Loader(name, file, self), origin=file, is_package=is_package
                 )
-                spec.has_location, spec.cached = True, self._file
+                spec.has_location = True
+                spec.cached = importlib.util.cache_from_source(file)
                 if spec.submodule_search_locations is not None:
                     spec.submodule_search_locations.append(stem)
                 return spec
