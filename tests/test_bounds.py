@@ -142,7 +142,7 @@ def test_outputs_of_unknown_size_are_looked_at_and_not_kept(tmp_path, monkeypatc
     from onnxlint.runtime.worker import client
 
     seen = []
-    monkeypatch.setattr(client.Worker, "run", spying(client.Worker.run, seen))
+    monkeypatch.setattr(client.Worker, "_taken", spying(client.Worker._taken, seen))
     report = lint(written(tmp_path, model_from_text(GROWING)), select=["RUN003", "ACT001"])
     assert report.samples
     assert report.complete

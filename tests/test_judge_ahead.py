@@ -26,12 +26,17 @@ from onnxlint.settings import Settings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
+OTHERS: set[int] = set()
+"""Processes of tests before."""
+
 SOFTMAX = "net (float[N, 3] x) => (float[N, 3] y) { h = Softmax(x) y = Softmax(h) }"
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left():
+def nothing_is_left(monkeypatch):
+    monkeypatch.setattr(names, "_names", {})  # what tests before this one copied
     before = {*psutil.Process().children(recursive=True)}
+    monkeypatch.setattr(sys.modules[__name__], "OTHERS", {each.pid for each in before})
     yield
     judge_ahead.taken_over([], lint_model)
     assert {*psutil.Process().children(recursive=True)} <= before
@@ -47,7 +52,7 @@ def job_of(path, **changes):
 
 
 def children() -> set[int]:
-    return {each.pid for each in psutil.Process().children()}
+    return {each.pid for each in psutil.Process().children()} - OTHERS
 
 
 def comparable(report):

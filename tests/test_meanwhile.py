@@ -210,7 +210,7 @@ def test_what_ends_before_its_time_ends_nothing_else(onnxlint, write_model, tmp_
 
 
 @pytest.mark.usefixtures("slow_worker")
-def test_rules_that_ask_nothing_more_run_while_gradients_are_measured(write_model):
+def test_rules_that_ask_nothing_more_run_while_gradients_are_measured(write_model, slow_worker):
     text = """net (float[N, 2] x) => (float[N, 2] y)
     <float[2, 2] w = {1, 0.2, -0.2, 1}>
     { a = MatMul(x, w) b = Tanh(a) c = MatMul(b, w) d = Tanh(c) y = MatMul(d, w) }"""

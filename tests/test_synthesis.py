@@ -398,14 +398,14 @@ def test_what_fails_on_one_step_alone(text, severity):
 
 
 def test_a_crash_on_one_step_is_told(monkeypatch):
-    asked = Runner.is_finite
+    asked = Runner.are_finite
 
-    def crashing(self: Runner, feed: dict[str, np.ndarray]) -> bool:
-        if feed["x"].shape[1] == 1:
+    def crashing(self: Runner, feeds: list[dict[str, np.ndarray]]) -> list[bool]:
+        if any(feed["x"].shape[1] == 1 for feed in feeds):
             raise WorkerDied("running the model crashed the process (SIGFPE)")
-        return asked(self, feed)
+        return asked(self, feeds)
 
-    monkeypatch.setattr(Runner, "is_finite", crashing)
+    monkeypatch.setattr(Runner, "are_finite", crashing)
     (found,) = reported(execution_failure, "net (float[1, steps, 4] x) => (float[1, steps, 4] y) "
                                            "{ y = Relu(x) }")  # fmt: skip
     assert found.severity is Severity.WARNING

@@ -94,7 +94,7 @@ class Propagation:
     length of the gradient at `source`.
     """
 
-    effort: ClassVar = 100  # behind the first look at a trace: while this runs, others look at it
+    effort: ClassVar = 101  # behind the first look at a trace: while this runs, others look at it
 
     def __init__(
         self, chain: Chain, gains: list[float], gradients: list[float], *, is_blank: bool
