@@ -48,6 +48,10 @@ def main() -> None:
 
 def _start_ahead(arguments: list[str]) -> None:
     """Starts what will be wanted, as it seems, and takes long to load."""
+    from onnxlint.recent import are_reported
+
+    if are_reported(arguments):
+        return
     if _runs_models(arguments):
         from onnxlint.runtime.worker.ahead import start_ahead
 

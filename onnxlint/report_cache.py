@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from onnxlint import recent
 from onnxlint.code_hash import known_code, remember_code
 from onnxlint.job import Job
 from onnxlint.report import ModelReport, decode, encode
@@ -30,9 +31,6 @@ LARGEST_ENTRY = 64 * 1024**2
 
 LARGEST_CACHE = 512 * 1024**2
 """Bytes of all entries, the oldest of which go; a choice, of some ten thousand models."""
-
-NO = ("", "0", "false", "f", "no", "n", "off")
-"""What the command, too, takes for a no in `ONNXLINT_NO_CACHE`."""
 
 
 class _Entry(Struct, frozen=True):
@@ -63,6 +61,7 @@ class ReportCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._added = False
+        self._reported: list[str] = []
 
     @classmethod
     def usual(cls) -> ReportCache:
@@ -78,7 +77,7 @@ class ReportCache:
         Raises:
             ConfigError: the folder that the environment names cannot be used.
         """
-        if os.environ.get("ONNXLINT_NO_CACHE", "").strip().lower() not in NO:
+        if os.environ.get("ONNXLINT_NO_CACHE", "").strip().lower() not in recent.NO:
             return None
         named = os.environ.get("ONNXLINT_CACHE_DIR")
         cache = cls(Path(named)) if named else cls.usual()
@@ -119,6 +118,7 @@ class ReportCache:
             return Looked(key, began=began)
         with contextlib.suppress(OSError):
             os.utime(file)  # so that it goes last
+        self._note(job)
         return Looked(key, replace(entry.report, seconds=time.perf_counter() - start))
 
     def keep(self, looked: Looked, job: Job, report: ModelReport) -> None:
@@ -133,8 +133,14 @@ class ReportCache:
             if key_of(job, partial(known_code, self.folder)) != looked.key:
                 return
             self._write(looked.key, encode(_Entry(looked.key, states, report)))
+            self._note(job)
         except (Unkeyed, OSError):  # a full disk, say: the report is there all the same
             return
+
+    def _note(self, job: Job) -> None:
+        if job.source is None and len(self._reported) <= recent.MOST_AT_ONCE:
+            line = recent.line_of(job.path, is_static=job.static_only)
+            self._reported += [] if line is None else [line]
 
     def _write(self, key: str, payload: bytes) -> None:
         if len(payload) > LARGEST_ENTRY:
@@ -149,6 +155,8 @@ class ReportCache:
 
     def trim(self) -> None:
         """Removes the entries that were used longest ago, where there is too much."""
+        recent.remember(str(self.folder), self._reported)
+        self._reported.clear()
         if not self._added:
             return
         files = []
