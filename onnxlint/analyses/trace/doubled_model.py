@@ -61,7 +61,7 @@ class DoubledModel:
             kept={node.index for node in kept},
             doubled={node.index for node in kept if node in chain.flow},
             flowing={vertex.name for vertex in chain.flow if isinstance(vertex, Value)},
-            copies=lanes(graph, self._shapes),  # of a small model, there is memory for one more
+            copies=lanes(graph, self._shapes),  # of a small model there is memory for one more
             compiled=can_tap(graph.model.proto),
         )
 

@@ -19,7 +19,6 @@ from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
-from onnxlint.analyses.execution.lanes import lanes
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.runtime_errors import read_refusal
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
@@ -228,13 +227,10 @@ class _Meter:
         shapes_of_all = map(shapes.of, graph.main.values.values())
         size = sum(shape.nbytes(unknown=samples) for shape in shapes_of_all if shape is not None)
         self._runs = max(1, min(-(-DIRECTIONS // samples), READ_BYTES // max(1, size)))
-        self._lanes, self._copies = lanes(graph, shapes), self._plan.copies
         # Optimising takes longer than it saves in so few runs. In the order of the file model and
         # copy go side by side; else every cut would wait in memory until its copy comes.
-        worker.load(
-            *doubled.runnable, "none", in_order=True, lanes=self._lanes,
-            has_ours=self._plan.compiled,
-        )  # fmt: skip
+        ours = self._plan.compiled
+        worker.load(*doubled.runnable, "none", in_order=True, has_ours=ours)
 
     def measure(self) -> tuple[list[float], list[float]]:
         """The gain of every stretch and the gradient at every cut.
@@ -280,32 +276,29 @@ class _Meter:
 
     def _readings(self, start: int, step: float) -> list[_Reading]:
         readings: list[_Reading] = []
-        while (left := self._runs - len(readings)) > 0:
-            for reading in self._several(start, step, min(self._lanes, -(-left // self._copies))):
+        while len(readings) < self._runs:
+            for reading in self._run(start, step):
                 readings.append(reading)
-                if _is_settled(readings, start):  # what ran beside it is not needed
+                if _is_settled(readings, start):  # what the other copy tells is not needed
                     return readings
         return readings[: self._runs]
 
-    def _several(self, start: int, step: float, count: int) -> Iterator[_Reading]:
-        """What so many runs at once tell, each in as many directions as there are copies."""
+    def _run(self, start: int, step: float) -> Iterator[_Reading]:
+        """What a run tells, in as many directions as there are copies."""
         import numpy as np
 
         from onnxlint.runtime import perturbed_copy
         from onnxlint.runtime.protocol import Run
 
         steps = {perturbed_copy.STEP: np.array(step), perturbed_copy.START: np.array(start)}
-        kept, copies = perturbed_copy.outputs(self._plan), range(self._copies)
-        requests = [
-            Run({**next(self._feeds), **steps}, [], kept,
-                signs={perturbed_copy.noise(copy): self._direction() for copy in copies})
-            for _ in range(count)
-        ]  # fmt: skip
-        for ran in self._worker.run_together(requests):
-            numbers = {name: float(array) for name, array in ran.outputs.items()}
-            if not all(map(math.isfinite, numbers.values())):
-                raise Unavailable("some values between the layers are not finite")
-            yield from (self._read(numbers, copy) for copy in copies)
+        copies = range(self._plan.copies)
+        signs = {perturbed_copy.noise(copy): self._direction() for copy in copies}
+        feeds = {**next(self._feeds), **steps}
+        ran = self._worker.run(Run(feeds, [], perturbed_copy.outputs(self._plan), signs=signs))
+        numbers = {name: float(array) for name, array in ran.outputs.items()}
+        if not all(map(math.isfinite, numbers.values())):
+            raise Unavailable("some values between the layers are not finite")
+        return (self._read(numbers, copy) for copy in copies)
 
     def _direction(self) -> Signs:
         """A random one: signs are as good as normal numbers, and vary less among themselves."""
