@@ -46,6 +46,12 @@ def keep_bundle() -> None:
         _used.keep()
 
 
+def rest_bundle() -> None:
+    """Gives the file's pages back, once most of what this process loads is loaded."""
+    if _used is not None:
+        _used.rest()
+
+
 class _Loader(SourceFileLoader):
     """Takes code from the bundle."""
 
@@ -108,6 +114,11 @@ class Bundle:
     def _compiled(self, file: str) -> bytes:
         _, start, end = self._places[file]
         return self._data[self._begin + start : self._begin + end]
+
+    def rest(self) -> None:
+        """What is read again comes out of the page cache."""
+        if isinstance(self._data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self._data.madvise(mmap.MADV_DONTNEED)
 
     def keep(self) -> None:
         """Adds what this process has loaded, where that is more than a few modules."""

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing, nullcontext
 
 from msgspec.structs import replace
 
+from onnxlint.bundle import rest_bundle
 from onnxlint.job import Job
 from onnxlint.judge_ahead import taken_over
 from onnxlint.judges import Case, Judges
@@ -114,5 +115,6 @@ def _judged(
     cases = [Case(job.path, Budget.build(job.settings), n) for n, job in enumerate(jobs)]
     rules = {rule for job in jobs for rule in job.rules}
     judge, ready = judging(jobs, lint, workers), taken_over(jobs, lint)
+    rest_bundle()
     with nullcontext() if workers is None else closing(workers):
         yield from Judges(judge, cases, rules, parallel, ready).reports(begins)

@@ -19,6 +19,7 @@ from typing import BinaryIO, NoReturn
 from msgspec import Struct
 from msgspec.structs import replace
 
+from onnxlint.bundle import rest_bundle
 from onnxlint.job import Job
 from onnxlint.judge_process import answer, become_judge
 from onnxlint.judges import Process, reported
@@ -125,6 +126,7 @@ def _life(
         except EOFError:  # nobody wants it
             os._exit(0)
         judge = judging(jobs, lint, workers_for(jobs))
+        rest_bundle()
         answer(partial(reported, judge), lines, replies, note)
     os._exit(0)
 
