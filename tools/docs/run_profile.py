@@ -53,10 +53,10 @@ def profiled(model: str) -> dict[str, float]:
             nonlocal doing
             doing = what
 
-    def noted(self: Worker, request: object, what: str) -> object:
+    def noted(self: Worker, request: object, what: str, runs: int = 1) -> object:
         began, before, asked_for = time.perf_counter(), spent["meanwhile"], doing
         try:
-            return ask(self, request, what)
+            return ask(self, request, what, runs)
         finally:
             kind = "sessions" if what.startswith("creating") else _question(asked_for)
             spent[kind] += time.perf_counter() - began - (spent["meanwhile"] - before)
