@@ -13,18 +13,23 @@ import pytest
 from conftest import findings, tries
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper, save
+from onnx import TensorProto, helper, load, numpy_helper, save
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.execution.lanes import lanes
 from onnxlint.analyses.execution.worker import Workers
+from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.gradient_propagation import (
     LEAST_RUNS,
     Propagation,
     _is_settled,
     _Reading,
 )
+from onnxlint.analyses.trace.perturbed_model import PerturbedModel
 from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import NotApplicable
+from onnxlint.runtime import COMPILED
 from onnxlint.settings import Settings
 from onnxlint.severity import Severity
 from onnxlint.testing import Example, saved
@@ -32,6 +37,7 @@ from onnxlint_rules.act.exploding_gradient import exploding_gradient
 from onnxlint_rules.act.vanishing_gradient import vanishing_gradient
 
 GRADIENTS = Path(__file__).parent.parent / "fixtures" / "gradients"
+COMPILED_HERE = Path(COMPILED).exists()
 KNOWN: dict[str, Any] = json.loads((GRADIENTS / "gradients.json").read_text())
 
 
@@ -59,22 +65,41 @@ def why_not(text: str, workers: Workers) -> str:
     return str(told.value)
 
 
+@pytest.mark.parametrize("samples_at_once", [None, 1])
 @pytest.mark.parametrize("name", KNOWN)
-def test_gradients_are_those_that_pytorch_computes(name, workers, tmp_path):
+def test_gradients_are_those_that_pytorch_computes(name, samples_at_once, workers, tmp_path):
     known = KNOWN[name]
     rng = np.random.default_rng(known["seed"])
     shape, bound = known["shape"], known["bound"]
     samples = rng.integers(0, bound, shape) if bound else rng.standard_normal(shape, np.float32)
     data = tmp_path / "data.npz"
     np.savez(data, x=samples)
-    with analyses_of(GRADIENTS / f"{name}.onnx", workers, data) as analyses:
+    path = GRADIENTS / f"{name}.onnx"
+    if samples_at_once:
+        path = with_axis(path, samples_at_once, tmp_path)
+    with analyses_of(path, workers, data) as analyses:
         found = analyses.get(Propagation)
+        plan = analyses.get(PerturbedModel).plan
+        assert plan.alone == (
+            COMPILED_HERE and lanes(analyses.get(Graph), analyses.get(Shapes)) > 1
+        )
+    assert samples_at_once or not plan.alone
     measured = {layer.value.name: layer.gradient for layer in found.layers}
     measured[found.source.name] = found.gradient
     del measured[found.output.name]
     assert len(measured) >= 3
     for value, gradient in measured.items():
         assert 1 / 3 < gradient / known["gradients"][value] < 3, value
+
+
+def with_axis(path: Path, size: int, folder: Path) -> Path:
+    """The model with a fixed first axis of what it takes and gives."""
+    model = load(path)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = size
+    del model.graph.value_info[:]
+    save(model, folder / path.name)
+    return folder / path.name
 
 
 SIZES = st.lists(st.integers(1, 24), min_size=3, max_size=7)

@@ -16,14 +16,27 @@ from msgspec.structs import asdict
 from onnx import ModelProto, helper, parser
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.lanes import LANES, lanes
 from onnxlint.analyses.execution.tapped_model import tap
 from onnxlint.analyses.execution.worker import RunFailure, Workers
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.trace.gradient_propagation import STEP as STEP_SIZE
+from onnxlint.analyses.trace.perturbed_model import PerturbedModel
+from onnxlint.analyses.trace.perturbed_runs import PerturbedRuns
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.runtime import COMPILED
-from onnxlint.runtime.perturbed_copy import START, STEP, PerturbationPlan, noise, outputs, twin
+from onnxlint.runtime.perturbed_copy import (
+    NOISE,
+    SLOT,
+    SLOTS,
+    START,
+    STEP,
+    PerturbationPlan,
+    outputs,
+    perturbed,
+)
 from onnxlint.runtime.protocol import Failed, Load, Ran, Run, Signs, Statistics, Watch
 from onnxlint.runtime.statistics.compiled import ALONE_BYTES, MOST_SAMPLES
 from onnxlint.runtime.worker import serving
@@ -220,12 +233,17 @@ def test_the_first_refusal_is_raised():
         helper.make_node("Perturb", ["x", "w", "w", "d", "i"], ["p", "f", "m"], domain="onnxlint"),
         helper.make_node("Perturb", ["x", "x", "e", "d", "i"], ["p", "f", "m"], domain="onnxlint"),
         helper.make_node("Perturb", ["x", "x", "w", "d", "n"], ["p", "f", "m"], domain="onnxlint"),
+        *(
+            helper.make_node("PerturbAlone", [*given], ["p", "f", "m"], domain="onnxlint", cut=3)
+            for given in ("xwdii", "xedii", "xwdin", "xwdij", "xwwii", "xwdni")
+        ),
     ],
 )
 def test_a_node_of_the_models_own_reads_no_memory_of_others(node):
     """It may end the process; what it must not do is to read beyond its inputs."""
     text = """net (float[N, 3, M] x) => (float[N, 3, M] y)
-    <float[2] w = {1, 2}, float[0] e = {}, double d = {1.0}, int64 i = {0}, int64[2] n = {0, 1}>
+    <float[2] w = {1, 2}, float[0] e = {}, double d = {1.0}, int64 i = {0}, int64 j = {7},
+     int64[2] n = {0, 1}>
     { a = Sigmoid(x) b = Log(a) c = Mul(b, x) y = Exp(c) }"""
     proto = parser.parse_model(HEADER + text)
     proto.graph.node.append(node)
@@ -246,19 +264,21 @@ PLAN = {"ends": ["y"], "kept": {0, 1, 2}, "doubled": {0, 1, 2}, "flowing": {"x",
 CHAIN = """net (float[N, K] x) => (float[N, K] y) { a = Sin(x) b = Tanh(a) y = Mul(b, x) }"""
 
 
-def doubled(*, compiled: bool) -> onnxruntime.InferenceSession:
-    cuts = dict.fromkeys(["x", "a", "b"], "float")
-    plan = PerturbationPlan(cuts=cuts, copies=2, compiled=compiled, **PLAN)
-    model: ModelProto = twin(parser.parse_model(HEADER + CHAIN), plan)
-    options = onnxruntime.SessionOptions()
-    if compiled:
-        options.register_custom_ops_library(COMPILED)
-    return onnxruntime.InferenceSession(model.SerializeToString(), options)
+def changed(**options: bool) -> onnxruntime.InferenceSession:
+    model: ModelProto = perturbed(parser.parse_model(HEADER + CHAIN), plan_of(**options))
+    given = onnxruntime.SessionOptions()
+    if options.get("compiled"):
+        given.register_custom_ops_library(COMPILED)
+    return onnxruntime.InferenceSession(model.SerializeToString(), given)
+
+
+def plan_of(**options: bool) -> PerturbationPlan:
+    return PerturbationPlan(cuts=dict.fromkeys("xab", "float"), **PLAN, **options)
 
 
 @pytest.fixture(scope="module")
-def both() -> list[onnxruntime.InferenceSession]:
-    return [doubled(compiled=False), doubled(compiled=True)]
+def all_ways() -> list[onnxruntime.InferenceSession]:
+    return [changed(), changed(compiled=True), changed(compiled=True, alone=True)]
 
 
 @compiled_only
@@ -267,17 +287,96 @@ def both() -> list[onnxruntime.InferenceSession]:
     start=st.integers(0, 3), seed=st.integers(0, 99), factor=st.sampled_from([0.0, 1e-30, 1.0]),
 )  # fmt: skip
 @settings(max_examples=60, deadline=None)
-def test_the_operator_does_what_the_nodes_do(both, shape, start, seed, factor):
+def test_the_operators_do_what_the_nodes_do(all_ways, shape, start, seed, factor):
     random = np.random.default_rng(seed)
-    plan = PerturbationPlan(cuts=dict.fromkeys("xab", "float"), copies=2, **PLAN)
     fed = {
         "x": (factor * random.normal(size=shape)).astype(np.float32),
-        noise(0): random.normal(size=1_031).astype(np.float32),
-        noise(1): random.normal(size=1_031).astype(np.float32),
+        NOISE: random.normal(size=1_031).astype(np.float32),
         STEP: np.array(1e-2), START: np.array(start),
     }  # fmt: skip
-    expected, found = (each.run(outputs(plan), fed) for each in both)
-    np.testing.assert_allclose(found, expected, rtol=2e-3)
+    by_nodes, beside, alone = all_ways
+    names = outputs(plan_of())
+    expected = by_nodes.run(names, fed)
+    np.testing.assert_allclose(beside.run(names, fed), expected, rtol=2e-3)
+    slot = {SLOT: np.array(seed % SLOTS)}
+    told = alone.run(names, {**fed, **slot, STEP: np.array(0.0)})
+    assert not any(told)
+    np.testing.assert_allclose(alone.run(names, {**fed, **slot}), expected, rtol=2e-3)
+
+
+@compiled_only
+def test_each_slot_remembers_a_run_of_its_own():
+    alone, names = changed(compiled=True, alone=True), outputs(plan_of())
+    feeds = [
+        {**feed(slot, (2, 7)), SLOT: np.array(slot), START: np.array(0), NOISE: np.ones(5, "f4")}
+        for slot in range(SLOTS)
+    ]
+    fed = {STEP: np.array(0.0)}
+    for each in feeds:
+        alone.run(names, {**each, **fed})
+    fed = {STEP: np.array(1e-2)}
+    found = [alone.run(names, {**each, **fed}) for each in feeds]
+    expected = [changed(compiled=True).run(names, {**without_slot(f), **fed}) for f in feeds]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def without_slot(fed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: array for name, array in fed.items() if name != SLOT}
+
+
+@compiled_only
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{ a = MatMul(x, w) r = Relu(a) y = MatMul(r, w) }", True),
+        ("{ a = MatMul(x, w) s = Shape(a) r = Reshape(a, s) y = MatMul(r, w) }", True),
+        ("{ a = MatMul(x, w) k = Greater(a, z) k = Cast<to = 1>(k) r = Mul(a, k)"
+         " y = MatMul(r, w) }", False),
+        ("{ a = MatMul(x, w) n = RandomNormalLike(x) r = Add(a, n) y = MatMul(r, w) }", False),
+        ("{ a = MatMul(x, w) t, i = TopK(a, q) y = MatMul(t, w) j = Cast<to = 1>(i) }", False),
+    ],
+)  # fmt: skip
+def test_a_run_is_compared_with_an_earlier_one_where_numbers_choose_nothing(
+    text, expected, write_model
+):
+    given = "net (float[1, 2] x) => (float[1, 2] y) <float[2, 2] w = {1, 2, 3, 4},"
+    path = write_model(f"{given} float z = {{0}}, int64[1] q = {{2}}> {text}")
+    with open_model(str(path)) as model, closing(Analyses(Settings(), model)) as analyses:
+        assert analyses.get(PerturbedModel).plan.alone is expected
+
+
+@compiled_only
+def test_samples_are_remembered_before_they_are_compared(write_model):
+    text = """net (float[1, 2] x) => (float[1, 2] y) <float[2, 2] w = {1, 2, 3, 4}>
+    { a = MatMul(x, w) r = Relu(a) y = MatMul(r, w) }"""
+    asked: list[list[Run]] = []
+    workers = Workers()
+    with (
+        open_model(str(write_model(text))) as model,
+        closing(workers),
+        closing(Analyses(Settings(), model)) as analyses,
+    ):
+        worker = workers.with_limits(60.0, None)
+        analyses.give(worker)
+        execution, shapes = analyses.get(Execution), analyses.get(Shapes)
+        runs = PerturbedRuns(analyses.get(PerturbedModel), shapes, execution, worker)
+        ask = worker.run_together
+
+        def noted(requests, **options):
+            asked.append(requests)
+            return ask(requests, **options)
+
+        worker.run_together = noted
+        told = [len(runs.told(0, STEP_SIZE, most)) for most in (32, 32, 1, 32)]
+    assert told == [4, 4, 1, 4]
+    steps = [[float(run.feeds[STEP]) for run in requests] for requests in asked]
+    one, nothing = STEP_SIZE, 0.0
+    assert steps == [[nothing, nothing, *[one] * 4], [one] * 4, [one], [nothing] * 2 + [one] * 4]
+    first, _, _, second = (
+        [run.feeds["x"].tolist() for run in a[:2] if "x" in run.feeds] for a in asked
+    )
+    assert first != second
+    assert [run.like for run in asked[0]] == [None, None, 0, 1, 0, 1]
 
 
 def test_signs_are_ones():

@@ -152,9 +152,9 @@ class Run(msgspec.Struct, tag=True):
     What takes more than `room` bytes, with the outputs before it, is not sent: how large an output
     is may be known only when it is there. `samples` is how many are fed at once. With `adding` the
     statistics stay in the worker, together with those of the runs before, until it is asked for the
-    `Total`. `signs` are fed beside the `feeds`. `held` are taps whose value is sent back, too: the
-    first that is shown is 0. With `only_finite` no statistics are taken: it is told whether all
-    that is watched is finite.
+    `Total`. `signs` are fed beside the `feeds`, and so is what an earlier run of the same message
+    is fed, number `like`. `held` are taps whose value is sent back, too: the first that is shown is
+    0. With `only_finite` no statistics are taken: it is told whether all that is watched is finite.
     """
 
     feeds: dict[str, Array]
@@ -166,6 +166,7 @@ class Run(msgspec.Struct, tag=True):
     held: dict[str, int] = {}
     only_finite: bool = False
     signs: dict[str, Signs] = {}
+    like: int | None = None
 
 
 class Together(msgspec.Struct, tag=True):

@@ -11,8 +11,7 @@ float32, without running anything backwards.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import cycle
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
@@ -23,14 +22,15 @@ from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.runtime_errors import read_refusal
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.dominators import Chain
-from onnxlint.analyses.static.shapes import Shape, Shapes
-from onnxlint.analyses.trace.doubled_model import DoubledModel
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.trace.perturbed_model import PerturbedModel
+from onnxlint.analyses.trace.perturbed_runs import PerturbedRuns
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.place import NotApplicable, Place
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Signs
+    pass
 
 STEP = 1e-2
 """Size of the changes, as a part of what they change. Against PyTorch's gradients on thirteen
@@ -116,10 +116,10 @@ class Propagation:
 
     @classmethod
     def build(
-        cls, graph: Graph, shapes: Shapes, doubled: DoubledModel, execution: Execution,
+        cls, graph: Graph, shapes: Shapes, perturbed: PerturbedModel, execution: Execution,
         worker: Worker, work: Work,
     ) -> Propagation:  # fmt: skip
-        """Runs the model together with a perturbed copy on the first samples.
+        """Runs the model on the first samples, and on slightly changed numbers.
 
         Raises:
             NotApplicable: there is no chain of layers to measure, or it would cost too much.
@@ -132,19 +132,19 @@ class Propagation:
             raise Unavailable(f"the model has more than {MAX_NODES:,} nodes")
         if graph.main.opsets.get("", 0) < _oldest_opset():
             raise Unavailable(f"gradients are measured from opset {_oldest_opset()} on")
-        chain = doubled.chain
+        chain = perturbed.chain
         work.check(Question.GRADIENTS)
         try:
-            meter = _Meter(graph, shapes, doubled, execution, worker)
+            meter = _Meter(graph, shapes, perturbed, execution, worker)
             gains, gradients = meter.measure()
         except RunFailure as error:
             why = read_refusal(graph, str(error))
             raise Unavailable(
-                f"the model does not run together with a perturbed copy: {why}"
+                f"the model does not run on slightly changed numbers: {why}"
             ) from error
         except WorkerDied as error:
             raise Unavailable(
-                f"running the model together with a perturbed copy failed: {error}"
+                f"running the model on slightly changed numbers failed: {error}"
             ) from error
         return cls(chain, gains, gradients, is_blank=_is_blank(graph, chain))
 
@@ -208,29 +208,20 @@ class _Reading(Struct, frozen=True):
 
 
 class _Meter:
-    """The doubled model in the worker, and what it says."""
+    """The perturbed model in the worker, and what it says."""
 
     def __init__(
-        self, graph: Graph, shapes: Shapes, doubled: DoubledModel, execution: Execution,
+        self, graph: Graph, shapes: Shapes, perturbed: PerturbedModel, execution: Execution,
         worker: Worker,
     ) -> None:  # fmt: skip
-        import numpy as np
-
         assert execution.attempt is not None
-        self._random = np.random.default_rng(execution.inputs.settings.seed)
-        self._graph, self._chain, self._worker = graph, doubled.chain, worker
-        self._plan = doubled.plan
-        cuts = [shapes.of(cut) for cut in self._chain.cuts]
-        self._noise = _noise(cuts, execution.attempt.sizes)
-        self._feeds = cycle(execution.attempt.feeds)
+        self._graph, self._chain = graph, perturbed.chain
+        self._plan = perturbed.plan
+        self._asked = PerturbedRuns(perturbed, shapes, execution, worker)
         samples = max(1, execution.attempt.samples_per_run)
         shapes_of_all = map(shapes.of, graph.main.values.values())
         size = sum(shape.nbytes(unknown=samples) for shape in shapes_of_all if shape is not None)
         self._runs = max(1, min(-(-DIRECTIONS // samples), READ_BYTES // max(1, size)))
-        # Optimising takes longer than it saves in so few runs. In the order of the file model and
-        # copy go side by side; else every cut would wait in memory until its copy comes.
-        ours = self._plan.compiled
-        worker.load(*doubled.runnable, "none", in_order=True, has_ours=ours)
 
     def measure(self) -> tuple[list[float], list[float]]:
         """The gain of every stretch and the gradient at every cut.
@@ -277,64 +268,25 @@ class _Meter:
     def _readings(self, start: int, step: float) -> list[_Reading]:
         readings: list[_Reading] = []
         while len(readings) < self._runs:
-            for reading in self._run(start, step):
-                readings.append(reading)
-                if _is_settled(readings, start):  # what the other copy tells is not needed
+            for numbers in self._asked.told(start, step, self._runs - len(readings)):
+                readings.append(self._read(numbers))
+                if _is_settled(readings, start):  # what a run beside it tells is not needed
                     return readings
-        return readings[: self._runs]
+        return readings
 
-    def _run(self, start: int, step: float) -> Iterator[_Reading]:
-        """What a run tells, in as many directions as there are copies."""
-        import numpy as np
-
-        from onnxlint.runtime import perturbed_copy
-        from onnxlint.runtime.protocol import Run
-
-        steps = {perturbed_copy.STEP: np.array(step), perturbed_copy.START: np.array(start)}
-        copies = range(self._plan.copies)
-        signs = {perturbed_copy.noise(copy): self._direction() for copy in copies}
-        feeds = {**next(self._feeds), **steps}
-        ran = self._worker.run(Run(feeds, [], perturbed_copy.outputs(self._plan), signs=signs))
-        numbers = {name: float(array) for name, array in ran.outputs.items()}
-        if not all(map(math.isfinite, numbers.values())):
-            raise Unavailable("some values between the layers are not finite")
-        return (self._read(numbers, copy) for copy in copies)
-
-    def _direction(self) -> Signs:
-        """A random one: signs are as good as normal numbers, and vary less among themselves."""
-        from onnxlint.runtime.protocol import Signs
-
-        count = self._noise
-        return Signs(self._random.bytes(-(-count // 8)), count)
-
-    def _read(self, numbers: dict[str, float], copy: int) -> _Reading:
+    def _read(self, numbers: dict[str, float]) -> _Reading:
         from onnxlint.runtime.perturbed_copy import arrived, found, made
 
+        if not all(map(math.isfinite, numbers.values())):
+            raise Unavailable("some values between the layers are not finite")
         count = len(self._chain.cuts)
-        sent = [numbers[made(cut, copy)] for cut in range(count)]
-        got = [numbers[found(cut, copy)] for cut in range(1, count)] + [numbers[arrived(0, copy)]]
+        sent = [numbers[made(cut)] for cut in range(count)]
+        got = [numbers[found(cut)] for cut in range(1, count)] + [numbers[arrived(0)]]
         sides = [0.0] * count
         for number, end in list(enumerate(self._chain.ends))[1:]:
-            gain = numbers[arrived(number, copy)] / sent[end.after]
+            gain = numbers[arrived(number)] / sent[end.after]
             sides[end.after] = max(sides[end.after], gain)
         return _Reading([one / other for one, other in zip(got, sent, strict=True)], sides)
-
-
-def _noise(shapes: list[Shape | None], sizes: Mapping[str, int]) -> int:
-    """How many random numbers are enough for all of these; most where a size is not known."""
-    from onnxlint.runtime.perturbed_copy import NOISE_LENGTHS
-
-    *shorter, longest = NOISE_LENGTHS
-    counts = [_elements(shape, sizes) for shape in shapes]
-    return next((length for length in shorter if max(counts) <= length), longest)
-
-
-def _elements(shape: Shape | None, sizes: Mapping[str, int]) -> float:
-    """How many elements a value has; infinitely many where that is not known."""
-    if shape is None or shape.dims is None:
-        return math.inf
-    dims = [dim if isinstance(dim, int) else sizes.get(dim or "", math.inf) for dim in shape.dims]
-    return math.prod(dims)
 
 
 def _is_blank(graph: Graph, chain: Chain) -> bool:

@@ -4,7 +4,10 @@
 
 typedef struct { const void *const *(*api)(uint32_t version); } Base;
 
-static const Operator *const OPERATORS[] = {&onnxlint_tap, &onnxlint_perturb};
+static const Operator *const OPERATORS[] = {
+    &onnxlint_tap, &onnxlint_perturb, &onnxlint_perturb_alone,
+};
+#define COUNT_OF_OPERATORS (sizeof OPERATORS / sizeof *OPERATORS)
 
 /* onnxruntime calls this where a session is to know the operators; the domain is made once. */
 void *RegisterCustomOps(void *options, const Base *base)
@@ -14,7 +17,7 @@ void *RegisterCustomOps(void *options, const Base *base)
     void *failed = 0;
     if (!domain) {
         failed = CALL(api, CREATE_DOMAIN, (const char *, void **), "onnxlint", &domain);
-        for (int each = 0; !failed && each < 2; each++)
+        for (size_t each = 0; !failed && each < COUNT_OF_OPERATORS; each++)
             failed = CALL(api, ADD_TO_DOMAIN, (void *, const Operator *), domain, OPERATORS[each]);
     }
     return failed ? failed : CALL(api, ADD_DOMAIN, (void *, void *), options, domain);

@@ -39,6 +39,6 @@ typedef struct Operator {
 static inline int onnxlint_zero(const Operator *self, size_t index) { (void)self; (void)index; return 0; }
 static inline const char *onnxlint_anywhere(const Operator *self) { (void)self; return 0; }
 
-extern const Operator onnxlint_tap, onnxlint_perturb;
+extern const Operator onnxlint_tap, onnxlint_perturb, onnxlint_perturb_alone;
 
 #endif

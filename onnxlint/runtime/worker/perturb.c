@@ -1,22 +1,34 @@
-/* An operator of onnxruntime that scales the difference of two values back, or makes one where there
-   is none, and tells how large it was: what `perturbed_copy.py` says with fifteen nodes otherwise,
-   each of which reads or writes all elements. */
+/* Operators of onnxruntime that scale the difference of two values back, or make one where there is
+   none, and tell how large it was: what `perturbed_copy.py` says with fifteen nodes otherwise, each of
+   which reads or writes all elements. One is given both values. The other remembers them of a run with
+   step 0, which changes nothing, and compares what comes in later runs. */
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ort.h"
 
 #define LANES 16
+#define SLOTS 2 /* so many runs are remembered at once, one in each lane of a session */
+
+typedef struct {
+    float *values;
+    int64_t elements;
+    double size; /* the root of the mean square */
+    char taken; /* by a run: a model of its own making may name one slot twice */
+} Slot;
 
 typedef struct {
     const void *const *api;
     int64_t cut;
+    Slot slots[SLOTS];
 } Kernel;
 
 typedef struct {
     const float *value, *changed, *noise;
     int64_t elements, repeated; /* of the values, and of the noise, which is repeated */
+    double size;                /* of the value, as the root of the mean square */
     double step;
     int64_t start;
 } Given;
@@ -29,6 +41,12 @@ static void *create(const Operator *self, const void *const *api, const void *no
     kernel->api = api;
     CALL(api, INTEGER, (const void *, const char *, int64_t *), node, "cut", &kernel->cut);
     return kernel;
+}
+
+static void destroy(void *kernel)
+{
+    for (int slot = 0; slot < SLOTS; slot++) free(((Kernel *)kernel)->slots[slot].values);
+    free(kernel);
 }
 
 /* The root of the mean square of the differences, or of the values where there is nothing to compare
@@ -80,9 +98,8 @@ static void add_difference(const Given *given, float scale, float *out)
 /* The changed value, the size of the difference that was found, and of that which was made. */
 static void perturb(const Given *given, int64_t cut, float *out, double *found, double *made)
 {
-    double size = rms(given->value, 0, given->elements);
     *found = cut ? rms(given->changed, given->value, given->elements) : 0;
-    *made = (size > 0 ? size : size + 1) * given->step;
+    *made = (given->size > 0 ? given->size : given->size + 1) * given->step;
     if (*found > 0 && given->start != cut)
         add_difference(given, (float)(*made / *found), out);
     else
@@ -120,37 +137,92 @@ static void *output(const void *const *api, void *context, size_t index, const i
     return value && !CALL(api, DATA, (void *, void **), value, &data) ? data : 0;
 }
 
-/* Whether a node has what it is written with: a model may hold one of its own. */
-static int is_given(Given *given, const void *const *api, void *context, int64_t **dims, size_t *rank)
+/* The single element of an input; NULL where there are more. */
+static const void *number(const void *const *api, const void *context, size_t index)
 {
-    int64_t changed = 0, one = 0;
-    given->value = input(api, context, 0, &given->elements, dims, rank);
-    given->changed = input(api, context, 1, &changed, 0, 0);
-    given->noise = input(api, context, 2, &given->repeated, 0, 0);
-    const double *step = input(api, context, 3, &one, 0, 0);
-    if (!step || one != 1) return 0;
-    const int64_t *start = input(api, context, 4, &one, 0, 0);
-    if (!start || one != 1) return 0;
+    int64_t count = 0;
+    const void *data = input(api, context, index, &count, 0, 0);
+    return count == 1 ? data : 0;
+}
+
+/* Whether the inputs from `first` on are as they should be: a model may hold a node of its own. */
+static int is_given(Given *given, const void *const *api, void *context, size_t first, int64_t **dims,
+                    size_t *rank)
+{
+    given->changed = input(api, context, first, &given->elements, dims, rank);
+    given->noise = input(api, context, first + 1, &given->repeated, 0, 0);
+    const double *step = number(api, context, first + 2);
+    const int64_t *start = number(api, context, first + 3);
+    if (!step || !start) return 0;
     given->step = *step;
     given->start = *start;
-    return *dims && changed == given->elements && given->repeated > 0;
+    return *dims && given->repeated > 0;
 }
 
 static void compute(void *kernel, void *context)
 {
     const void *const *api = ((Kernel *)kernel)->api;
     Given given = {0};
-    int64_t *dims = 0;
+    int64_t *dims = 0, elements = 0;
     size_t rank = 0;
-    if (is_given(&given, api, context, &dims, &rank)) {
+    given.value = input(api, context, 0, &elements, 0, 0);
+    if (is_given(&given, api, context, 1, &dims, &rank) && elements == given.elements) {
         float *out = output(api, context, 0, dims, rank);
         double *found = output(api, context, 1, 0, 0), *made = output(api, context, 2, 0, 0);
+        given.size = rms(given.value, 0, elements);
         if (out && found && made) perturb(&given, ((Kernel *)kernel)->cut, out, found, made);
     }
     free(dims);
 }
 
+static int remember(Slot *slot, const Given *given)
+{
+    if (slot->elements != given->elements) {
+        free(slot->values);
+        slot->values = malloc((size_t)given->elements * sizeof *slot->values + 1);
+        slot->elements = slot->values ? given->elements : 0;
+    }
+    if (!slot->values) return 0;
+    memcpy(slot->values, given->changed, (size_t)given->elements * sizeof *slot->values);
+    slot->size = rms(slot->values, 0, slot->elements);
+    return 1;
+}
+
+static void follow(Slot *slot, Given *given, int64_t cut, float *out, double *found, double *made)
+{
+    if (!given->step) {
+        if (!remember(slot, given)) return;
+        memcpy(out, given->changed, (size_t)given->elements * sizeof *out);
+        *found = *made = 0;
+    } else if (slot->values && slot->elements == given->elements) {
+        given->value = slot->values;
+        given->size = slot->size;
+        perturb(given, cut, out, found, made);
+    }
+}
+
+static void compute_alone(void *kernel, void *context)
+{
+    const void *const *api = ((Kernel *)kernel)->api;
+    Given given = {0};
+    int64_t *dims = 0;
+    size_t rank = 0;
+    const int64_t *number_of_slot = number(api, context, 4);
+    if (number_of_slot && *number_of_slot >= 0 && *number_of_slot < SLOTS
+        && is_given(&given, api, context, 0, &dims, &rank)) {
+        Slot *slot = ((Kernel *)kernel)->slots + *number_of_slot;
+        float *out = output(api, context, 0, dims, rank);
+        double *found = output(api, context, 1, 0, 0), *made = output(api, context, 2, 0, 0);
+        if (out && found && made && !__atomic_test_and_set(&slot->taken, __ATOMIC_ACQUIRE)) {
+            follow(slot, &given, ((Kernel *)kernel)->cut, out, found, made);
+            __atomic_clear(&slot->taken, __ATOMIC_RELEASE);
+        }
+    }
+    free(dims);
+}
+
 static const char *name(const Operator *self) { (void)self; return "Perturb"; }
+static const char *name_alone(const Operator *self) { (void)self; return "PerturbAlone"; }
 static size_t inputs(const Operator *self) { (void)self; return 5; }
 static size_t outputs(const Operator *self) { (void)self; return 3; }
 
@@ -158,6 +230,11 @@ static int input_dtype(const Operator *self, size_t index)
 {
     (void)self;
     return index < 3 ? FLOAT : index == 3 ? DOUBLE : INT64;
+}
+
+static int input_dtype_alone(const Operator *self, size_t index)
+{
+    return input_dtype(self, index + 1);
 }
 
 static int output_dtype(const Operator *self, size_t index)
@@ -168,5 +245,10 @@ static int output_dtype(const Operator *self, size_t index)
 
 const Operator onnxlint_perturb = {
     FIRST_VERSION, create, name, onnxlint_anywhere, input_dtype, inputs, output_dtype, outputs,
-    compute, free, onnxlint_zero, onnxlint_zero, onnxlint_zero, {0},
+    compute, destroy, onnxlint_zero, onnxlint_zero, onnxlint_zero, {0},
+};
+
+const Operator onnxlint_perturb_alone = {
+    FIRST_VERSION, create, name_alone, onnxlint_anywhere, input_dtype_alone, inputs, output_dtype,
+    outputs, compute_alone, destroy, onnxlint_zero, onnxlint_zero, onnxlint_zero, {0},
 };

@@ -157,6 +157,9 @@ def _totals(session: Session, request: Run) -> Totals:
 
 def _run_together(session: Session, runs: list[Run]) -> list[Ran | Failed]:
     """Runs them lane by lane, the lanes side by side if there is more than one core."""
+    for request in runs:
+        if request.like is not None:
+            request.feeds = runs[request.like].feeds | request.feeds
     jobs = [(request, _totals(session, request)) for request in runs]
     lanes = session.sums.lanes if usable_threads() > 1 else 1
     return beside(lambda job: _run(session, *job), jobs, lanes)

@@ -1,8 +1,8 @@
-"""The model beside a perturbed copy of itself, as far as no run is needed to write it."""
+"""The model as it runs on slightly changed numbers, as far as no run is needed to write it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,25 +15,29 @@ from onnxlint.analyses.static.dominators import Chain, longest_chain
 from onnxlint.analyses.static.operation_counts import FREE_OPERATIONS, running
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import SIZE_OPS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from onnxlint.runtime.perturbed_copy import PerturbationPlan
 
+REMEMBERED_BYTES = 32 * 1024 * 1024
+"""Bytes of the values that are remembered of a run, a choice; those of SqueezeNet are 13 MB."""
+
 RUNS = 20
 """Of a model that may run so often at no charge, gradients are as good as asked for."""
 
 
-class DoubledModel:
-    """The longest chain of layers, and the model whose values on it are compared with a copy's."""
+class PerturbedModel:
+    """The longest chain of layers, and the model whose values on it are compared."""
 
     def __init__(self, graph: Graph, shapes: Shapes) -> None:
         self._graph, self._shapes = graph, shapes
 
     @classmethod
-    def build(cls, graph: Graph, shapes: Shapes) -> DoubledModel:
+    def build(cls, graph: Graph, shapes: Shapes) -> PerturbedModel:
         """Nothing is written yet."""
         return cls(graph, shapes)
 
@@ -48,21 +52,38 @@ class DoubledModel:
 
     @cached_property
     def plan(self) -> PerturbationPlan:
-        """What is doubled, and where it is compared."""
+        """What is changed, and where it is compared."""
         from onnxlint.runtime.perturbed_copy import PerturbationPlan
 
         graph, chain = self._graph, self.chain
         needed = graph.ancestors([end.value for end in chain.ends])
         kept = [node for node in graph.main.nodes if node in needed]
         types = ((cut.name, self._shapes.of(cut)) for cut in chain.cuts)
+        compiled = can_tap(graph.model.proto)
         return PerturbationPlan(
             cuts={name: shape.dtype for name, shape in types if shape is not None},
             ends=[end.value.name for end in chain.ends],
             kept={node.index for node in kept},
             doubled={node.index for node in kept if node in chain.flow},
             flowing={vertex.name for vertex in chain.flow if isinstance(vertex, Value)},
-            copies=lanes(graph, self._shapes),  # of a small model there is memory for one more
-            compiled=can_tap(graph.model.proto),
+            compiled=compiled,
+            alone=compiled and self._runs_alone(kept),
+        )
+
+    def _runs_alone(self, kept: list[Node]) -> bool:
+        """Whether a run may be compared with an earlier one: it is small, and nothing is chosen by
+        numbers that change."""
+        graph, shapes, flow = self._graph, self._shapes, self.chain.flow
+        known = [
+            shapes.of(value) for value in (*self.chain.cuts, *(e.value for e in self.chain.ends))
+        ]
+        are_floats = all(shape is not None and shape.dtype == "float" for shape in known)
+        size = sum(shape.nbytes(unknown=1) for shape in known if shape is not None)
+        return (
+            are_floats
+            and size <= REMEMBERED_BYTES
+            and lanes(graph, shapes) > 1
+            and not any(_chooses(node, flow) for node in kept)
         )
 
     @cached_property
@@ -72,10 +93,10 @@ class DoubledModel:
         Raises:
             RunFailure: the model refers to a file that must not be opened.
         """
-        from onnxlint.runtime.perturbed_copy import twin
+        from onnxlint.runtime.perturbed_copy import perturbed
 
         model = self._graph.model
-        return runnable(replace(model, proto=twin(model.proto, self.plan)), [])
+        return runnable(replace(model, proto=perturbed(model.proto, self.plan)), [])
 
     def foresee(self) -> Iterator[None]:
         """Looks for the chain, and writes it where it is as good as certain that it will be run."""
@@ -83,3 +104,10 @@ class DoubledModel:
         for part in ("chain", "plan", "runnable") if is_small else ("chain",):
             getattr(self, part)
             yield
+
+
+def _chooses(node: Node, flow: Collection[Node | Value]) -> bool:
+    """Whether something else than a small change leaves a node that one arrives at."""
+    if node not in flow:
+        return node.op not in SIZE_OPS and any(value in flow for value in node.inputs)
+    return any(value is not None and value not in flow and value.uses for value in node.outputs)
