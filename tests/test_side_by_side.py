@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from msgspec.structs import asdict
 from onnx import ModelProto, helper, parser
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.execution.boundary_runs import Limits
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.lanes import LANES, lanes
 from onnxlint.analyses.execution.tapped_model import tap
-from onnxlint.analyses.execution.worker import RunFailure, Workers
+from onnxlint.analyses.execution.worker import RunFailure, WorkerDied, Workers
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.gradient_propagation import STEP as STEP_SIZE
 from onnxlint.analyses.trace.perturbed_model import PerturbedModel
@@ -410,3 +412,65 @@ def test_how_many_runs_are_made_side_by_side(text, expected, write_model):
         closing(Analyses(Settings(), model)) as analyses,
     ):
         assert lanes(analyses.get(Graph), analyses.get(Shapes)) == expected
+
+
+DIVIDING = """net (float[1, 2] x) => (float[1, 2] y) <float[2, 2] w = {1, 0, 0, 1}>
+{ a = MatMul(x, w) m = ReduceL2(x) y = Div(a, m) }"""
+ADDING = DIVIDING.replace("Div", "Add")
+
+
+@contextmanager
+def execution_of(path: Path, samples: int, failing: Exception | None = None) -> Iterator[Analyses]:
+    """The analyses of a model; a run beside another than samples fails, or ends the worker."""
+    workers = Workers()
+    worker = workers.with_limits(60.0, None)
+    ask = worker.run_together
+
+    def run_together(requests, **options):
+        kinds = {run.only_finite for run in requests}
+        if failing is not None and len(kinds) == 2:
+            if isinstance(failing, WorkerDied):
+                worker._end()
+            raise failing
+        return ask(requests, **options)
+
+    worker.run_together = run_together
+    with (
+        open_model(str(path)) as model,
+        closing(workers),
+        closing(Analyses(Settings(samples=samples), model)) as analyses,
+    ):
+        analyses.give(worker)
+        yield analyses
+
+
+@pytest.mark.parametrize("text", [DIVIDING, ADDING])
+@pytest.mark.parametrize("failing", [None, RunFailure("refused"), WorkerDied("crashed")])
+def test_a_boundary_sample_beside_the_last_one_changes_nothing(text, failing, write_model):
+    path = write_model(text)
+    seen = []
+    for samples, error in ((3, failing), (4, None)):
+        with execution_of(path, samples, error) as analyses:
+            execution = analyses.get(Execution)
+            assert len(execution.runs) == samples
+            assert execution.statistics["y"].elements == samples * 2
+            assert execution.runner is not None
+            beside = execution.runner.is_spare_finite
+            strayed = analyses.get(Limits).strayed
+            seen.append([(each.boundary.told, each.reaches) for each in strayed])
+        told = text is ADDING if samples == 3 and failing is None else None
+        assert beside is told
+    assert seen[0] == seen[1]
+    assert bool(seen[0]) is (text is DIVIDING)
+
+
+def test_a_boundary_sample_that_ran_is_not_run_again(write_model):
+    with execution_of(write_model(ADDING), 3) as analyses:
+        execution = analyses.get(Execution)
+        assert execution.attempt is not None
+        assert execution.runner is not None
+        asked = []
+        find_out = execution.runner.are_finite
+        execution.runner.are_finite = lambda feeds: asked.append(len(feeds)) or find_out(feeds)
+        assert not analyses.get(Limits).strayed
+        assert asked == [len(execution.attempt.limits) - 1]

@@ -98,9 +98,13 @@ class _Trials:
         self._odd: list[Boundary] = []
 
     def run(self, boundaries: list[Boundary]) -> None:
-        """Runs them as the model ships: all at once if nothing is wrong with any of them."""
+        """Runs them as the model ships: all at once if nothing is wrong with any of them.
+
+        The first may have been run beside a usual sample, and be told to be finite.
+        """
         self._open()
-        if not self._are_finite([boundary.feed for boundary in boundaries]):
+        unknown = boundaries[bool(self._runner.is_spare_finite) :]
+        if unknown and not self._are_finite([boundary.feed for boundary in unknown]):
             for boundary in boundaries:
                 self._try(boundary)
 

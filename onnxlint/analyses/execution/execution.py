@@ -227,7 +227,8 @@ class Execution(Struct):
         chosen = chosen or self.inputs.given is not None
         enough = None if chosen else partial(costs.affordable, attempt)
         try:
-            self.runs, self.statistics = runner.run_all(attempt, enough)
+            spare = attempt.limits[0].feed if attempt.limits and self.synthetic else None
+            self.runs, self.statistics = runner.run_all(attempt, enough, spare)
         except RunFailure as error:
             refusals.append(replace(runner.refusal(error), fed=told(attempt.feeds[0])))
             return False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.execution.lanes import lanes
 from onnxlint.analyses.execution.runtime_errors import RuntimeFailure, read_refusal
 from onnxlint.analyses.execution.tapped_model import can_tap, tap
-from onnxlint.analyses.execution.worker import RunFailure, Worker
+from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.inputs.input_semantics import FEEDABLE
 from onnxlint.analyses.static.endless_loops import bound_loops
 from onnxlint.analyses.static.output_heads import table_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from onnxlint.model.file.load import Model
     from onnxlint.model.file.mapped_files import Files
     from onnxlint.runtime.feeds.synthesis import Attempt
-    from onnxlint.runtime.protocol import Array, Level, Ran, Statistics, Watch
+    from onnxlint.runtime.protocol import Array, Level, Ran, Run, Statistics, Watch
 
 KEPT_BYTES_A_SAMPLE = 4 * 1024 * 1024
 """Outputs up to this size together are kept whole, for the prediction rules: a choice, 32 MiB in
@@ -51,6 +51,7 @@ class Runner:
         self.kept: list[str] = []
         self.withheld: set[str] = set()
         self.gathering: Gathering | None = None
+        self.is_spare_finite: bool | None = None
         self._session: int | None = None
         self._as_shipped = False
         self.lanes = lanes(graph, shapes)
@@ -163,17 +164,32 @@ class Runner:
         self._worker.load(data, folder, level, taps=taps, lanes=self.lanes)
         self._session = self._worker.session
         self._watches = watches
+        self._load_again = partial(self._load, watches, level, taps)
 
     def run_all(
-        self, attempt: Attempt, enough: Callable[[Ran], int] | None = None
-    ) -> tuple[list[Ran], dict[str, Statistics]]:
+        self, attempt: Attempt, enough: Callable[[Ran], int] | None = None,
+        spare: dict[str, Array] | None = None,
+    ) -> tuple[list[Ran], dict[str, Statistics]]:  # fmt: skip
         """Runs all feeds, or as many as are `enough`; the statistics of all of them together.
 
-        How many those are the first run tells: as many as run side by side at least.
+        How many those are the first run tells: as many as run side by side at least. Where others
+        ran and a lane would be idle beside the last one, the `spare` feed is run in it, as
+        `are_finite` does, and `is_spare_finite` tells what came of it.
 
         Raises:
             RunFailure: onnxruntime cannot run one of them.
         """
+        self.is_spare_finite = None
+        try:
+            return self._run_all(attempt, enough, spare)
+        except _SpareError:  # whoever wants it runs it again, and hears why
+            self._load_again()
+            return self._run_all(attempt, enough, None)
+
+    def _run_all(
+        self, attempt: Attempt, enough: Callable[[Ran], int] | None,
+        spare: dict[str, Array] | None,
+    ) -> tuple[list[Ran], dict[str, Statistics]]:  # fmt: skip
         runs: list[Ran] = []
         if self.gathering is not None:
             self.gathering.clear()
@@ -184,7 +200,8 @@ class Runner:
                 feeds = coming.take(len(runs), min(self._together(coming), most - len(runs)))
                 following = len(runs) + len(feeds)
                 self._worker.first = partial(coming.make, following, self._together(coming))
-                for ran in self._run(feeds, attempt.samples_per_run, adding=True):
+                beside = spare if runs and len(feeds) < self._together(coming) else None
+                for ran in self._run(feeds, attempt.samples_per_run, adding=True, spare=beside):
                     if runs and ran.types == runs[-1].types:
                         ran.types = runs[-1].types  # once in memory, not a thousand times
                     runs.append(ran)
@@ -211,8 +228,9 @@ class Runner:
         return self._run([feeds], samples)[0]
 
     def _run(
-        self, feeds: list[dict[str, Array]], samples: int, *, adding: bool = False
-    ) -> list[Ran]:
+        self, feeds: list[dict[str, Array]], samples: int, *, adding: bool = False,
+        spare: dict[str, Array] | None = None,
+    ) -> list[Ran]:  # fmt: skip
         """Runs some feeds at once; with `adding` the statistics stay in the worker."""
         from onnxlint.runtime.protocol import Run
 
@@ -220,13 +238,26 @@ class Runner:
         gathering = self.gathering if adding else None
         kept = self.kept if gathering is None else [*self.kept, *gathering.wanted(self.kept)]
         requests = [Run(feed, self._watches, kept, room, samples, adding) for feed in feeds]
-        runs = self._worker.run_together(requests, whole=False)
+        runs = self._run_together(requests, spare)
         for feed, ran in zip(feeds, runs, strict=True):
             if gathering is not None:
                 gathering.take(ran, feed, self.kept)
             self.withheld.update(ran.withheld)
             ran.fed = {name: array.shape for name, array in feed.items()}
         self.kept = [name for name in self.kept if name not in self.withheld]
+        return runs
+
+    def _run_together(self, requests: list[Run], spare: dict[str, Array] | None) -> list[Ran]:
+        from onnxlint.runtime.protocol import Run
+
+        if spare is None:
+            return self._worker.run_together(requests, whole=False)
+        request = Run(spare, self._watches, [], only_finite=True)
+        try:
+            *runs, told = self._worker.run_together([*requests, request], whole=False)
+        except (RunFailure, WorkerDied) as error:
+            raise _SpareError from error
+        self.is_spare_finite = told.is_finite
         return runs
 
     def are_finite(self, feeds: Sequence[dict[str, Array]]) -> list[bool]:
@@ -257,6 +288,10 @@ class Runner:
             RunFailure: onnxruntime cannot run it.
         """
         return _with_inputs(self.run(feed), feed)
+
+
+class _SpareError(Exception):
+    """A run failed that had a spare one beside it: either of them."""
 
 
 class _Coming:
