@@ -111,10 +111,12 @@ def _judged(
 ) -> Generator[ModelReport]:
     if all(job.static_only for job in jobs):
         end_ahead()
-    workers = workers_for(jobs)
+    ready = taken_over(jobs, lint)
+    is_alone = ready is not None and min(parallel, len(jobs)) == 1
+    workers = None if is_alone else workers_for(jobs)  # which takes as long to load as a rule pack
     cases = [Case(job.path, Budget.build(job.settings), n) for n, job in enumerate(jobs)]
     rules = {rule for job in jobs for rule in job.rules}
-    judge, ready = judging(jobs, lint, workers), taken_over(jobs, lint)
+    judge = judging(jobs, lint, workers)
     rest_bundle()
     with nullcontext() if workers is None else closing(workers):
         yield from Judges(judge, cases, rules, parallel, ready).reports(begins)

@@ -15,6 +15,7 @@ from conftest import FLAWED, SOUND
 from test_worker import FOREVER
 
 from onnxlint.report import ModelReport, decode, encode
+from onnxlint.safety import forked
 from onnxlint.safety.forked import Crashed, Isolated
 from onnxlint.safety.limits import Budget, _container_limits
 
@@ -332,6 +333,34 @@ def test_memory_and_time_of_a_child_are_limited():
     with pytest.raises(Crashed, match=r"longer than the 0\.5 s allowed"):
         Isolated(lambda _: time.sleep(60) or b"", b"", Budget(0.5, None)).result()
     assert Isolated(lambda data: data[::-1], b"abc", memory, growth).result() == b"cba"
+
+
+def test_a_child_that_ends_without_a_reply_is_told():
+    budget = Budget(30.0, None)
+    with pytest.raises(Crashed, match=r"ends the process \(exit status 7\)"):
+        Isolated(lambda _: os._exit(7), b"", budget).result()
+    with pytest.raises(Crashed, match=r"ends the process \(exit status 0\)"):
+        Isolated(lambda _: os._exit(0), b"", budget).result()
+    with pytest.raises(Crashed, match="native code crashed \\(SIGSEGV\\)"):
+        Isolated(lambda _: os.kill(os.getpid(), signal.SIGSEGV) or b"", b"", budget).result()
+    with pytest.raises(Crashed, match="ValueError: odd"):
+        Isolated(lambda _: fail("odd"), b"", budget).result()
+
+
+def fail(message: str) -> bytes:
+    raise ValueError(message)
+
+
+def test_a_reply_longer_than_a_pipe_comes_whole_and_no_child_is_left():
+    budget = Budget(30.0, None)
+    for _ in range(3):
+        assert Isolated(lambda data: 300_000 * data, b"abcdefgh", budget).result() == (
+            300_000 * b"abcdefgh"
+        )
+    deadline = time.monotonic() + 30
+    while forked._ENDING and time.monotonic() < deadline:
+        forked._bury()
+    assert not forked._ENDING
 
 
 def test_the_default_memory_limit_is_the_containers(tmp_path):

@@ -246,8 +246,7 @@ def _try_out(file: Path) -> None:
     except Crashed as error:
         raise _unloaded(f"rule file {str(file)!r}", str(error)) from error
     if ending != _LOADED:
-        told = ending.decode(errors="replace") or "ends the process"
-        raise _unloaded(f"rule file {str(file)!r}", told)
+        raise _unloaded(f"rule file {str(file)!r}", ending.decode(errors="replace"))
 
 
 def _executed(file: bytes) -> bytes:

@@ -8,8 +8,8 @@ import gc
 import os
 import select
 import signal
+import struct
 import sys
-import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +27,14 @@ from onnxlint.safety.memory import is_out_of_memory
 Function = Callable[[bytes], bytes]
 
 _NATIVE = {"SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"}
+
+_HEADER = struct.Struct("<?Q")
+"""What a reply begins with: whether the function returned, and how many bytes follow."""
+
+_AT_ONCE = 1 << 20
+
+_ENDING: list[int] = []
+"""Children whose reply is there: it takes them milliseconds to give back what they inherited."""
 
 _OUT_OF_MEMORY = 3
 """Exit status of a child that was refused memory."""
@@ -110,6 +118,7 @@ class Isolated:
             self._fork()
 
     def _fork(self) -> None:
+        _bury()
         self._child, self._pipe = fork(self._serve)
 
     @property
@@ -129,38 +138,48 @@ class Isolated:
             except Exception as error:
                 raise Crashed(f"{type(error).__name__}: {error}") from error
         child, self._child = self._child, None
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
+        with Alarm.waiting():
+            reply = self._reply()
+        if reply is not None and (told := _told(reply)) is not None:
+            _ENDING.append(child)
+            has_returned, data = told
+            if has_returned:
+                return data
+            raise Crashed(data.decode(errors="replace"))
+        if reply is None:
             os.kill(child, signal.SIGKILL)
-
-        alarm = threading.Timer(self.budget.left, expire)
-        alarm.daemon = True
-        alarm.start()
-        with Alarm.waiting(), os.fdopen(self._pipe, "rb") as pipe:
-            data = pipe.read()
-        alarm.cancel()
         _, status, usage = os.wait4(child, 0)
         peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        if expired.is_set():
-            told = f"took longer than the {self.budget.allowed_time} allowed"
-            raise Crashed(told, at_limit=True, option="--time-limit")
-        return self._outcome(os.waitstatus_to_exitcode(status), peak, data)
+        if reply is None:
+            told_limit = f"took longer than the {self.budget.allowed_time} allowed"
+            raise Crashed(told_limit, at_limit=True, option="--time-limit")
+        raise self._crash(os.waitstatus_to_exitcode(status), peak)
 
-    def _outcome(self, code: int, peak: int, data: bytes) -> bytes:
+    def _reply(self) -> bytes | None:
+        """What the child wrote before it ended; None where it takes too long."""
+        parts: list[bytes] = []
+        try:
+            while select.select([self._pipe], [], [], self.budget.left)[0]:
+                part = os.read(self._pipe, _AT_ONCE)
+                if not part:
+                    return b"".join(parts)
+                parts.append(part)
+        finally:
+            os.close(self._pipe)
+        return None
+
+    def _crash(self, code: int, peak: int) -> Crashed:
+        """What became of a child that ended without a whole reply."""
         own = sys.maxsize if self._limit is None else max(1, self._limit - self._inherited)
         starved = code < 0 and peak - self._resident > _STARVED_SHARE * own
         if code == _OUT_OF_MEMORY or starved:
             told = f"ran out of the {own / 2**20:,.0f} MiB allowed"
             is_users = self._limit is not None and self._limit == self.budget.memory
-            raise Crashed(told, at_limit=True, option="--memory-limit" if is_users else "")
+            return Crashed(told, at_limit=True, option="--memory-limit" if is_users else "")
         if code < 0:
             name = signal.Signals(-code).name
-            raise Crashed(f"native code crashed ({name})", name)
-        if code > 0:
-            raise Crashed(data.decode(errors="replace"))
-        return data
+            return Crashed(f"native code crashed ({name})", name)
+        return Crashed(f"ends the process (exit status {code})")
 
     def close(self) -> None:
         """Ends a child whose result nobody took."""
@@ -178,13 +197,35 @@ class Isolated:
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         try:
-            data, status = self._function(self.argument), 0
+            data, has_returned = self._function(self.argument), True
         except Exception as error:
             if is_out_of_memory(error):
                 os._exit(_OUT_OF_MEMORY)
             import traceback
 
-            data, status = traceback.format_exc(limit=0).strip().encode(), 1
+            data, has_returned = traceback.format_exc(limit=0).strip().encode(), False
         with os.fdopen(writer, "wb") as pipe:
+            pipe.write(_HEADER.pack(has_returned, len(data)))
             pipe.write(data)
-        os._exit(status)
+        os._exit(0)
+
+
+def _told(reply: bytes) -> tuple[bool, bytes] | None:
+    """Whether the function returned, and what, or why not; None where the reply is not whole."""
+    if len(reply) < _HEADER.size:
+        return None
+    has_returned, length = _HEADER.unpack_from(reply)
+    data = reply[_HEADER.size :]
+    return (has_returned, data) if len(data) == length else None
+
+
+def _bury() -> None:
+    """Takes leave of those that have ended meanwhile."""
+    _ENDING[:] = [child for child in _ENDING if not _has_ended(child)]
+
+
+def _has_ended(child: int) -> bool:
+    try:
+        return os.waitpid(child, os.WNOHANG)[0] != 0
+    except ChildProcessError:  # it is a child of the process that this one was forked from
+        return True

@@ -25,7 +25,8 @@ def lanes(graph: Graph, shapes: Shapes) -> int:
     if any(map(_draws, graph.nodes())) or mean_product(graph, shapes) > SMALL_PRODUCT:
         return 1
     known = filter(None, map(shapes.of, graph.main.values.values()))
-    largest = max((shape.nbytes(unknown=0) for shape in known), default=0)
+    of_values = {id(shape): shape for shape in known}.values()  # many values have one shape
+    largest = max((shape.nbytes(unknown=0) for shape in of_values), default=0)
     return LANES if largest <= LARGEST_VALUE else 1
 
 

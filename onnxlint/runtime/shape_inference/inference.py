@@ -29,7 +29,7 @@ from onnxlint.model.file.making import make_type
 from onnxlint.model.file.messages import Container, containers, nested, subgraphs
 from onnxlint.model.graph.walk import postorder
 from onnxlint.runtime.shape_inference.inferred import Inferred
-from onnxlint.runtime.shape_inference.onnx_inference import InferenceError, infer_shapes
+from onnxlint.runtime.shape_inference.onnx_inference import InferenceError, check, infer_shapes
 
 if TYPE_CHECKING:
     from onnx import AttributeProto
@@ -261,8 +261,17 @@ def _infer_stubbornly(
         _veil(broken)
         serialized = model.SerializeToString()
     if data_prop:
-        _infer_strictly(serialized, complaints, data_prop=False)
+        complaints += _complaints(serialized)
     return inferred or model, complaints
+
+
+def _complaints(serialized: bytes) -> list[str]:
+    """What is said where nothing is followed; what is inferred then is of no use."""
+    try:
+        check(serialized)
+    except InferenceError as error:
+        return [str(error)]
+    return []
 
 
 def _infer_strictly(
@@ -413,22 +422,31 @@ def _stopped_short(model: ModelProto) -> bool:
     graph = model.graph
     if len(graph.node) > SYMBOLIC_NODE_LIMIT:
         return False
-    stored = {tensor.name for tensor in graph.initializer}
-    types = dict(_types_in(graph))
-
-    def is_known(name: str) -> bool:
-        return name in stored or _is_known(types.get(name))
-
+    known = _known(graph)
     ends = [
         node
         for node in graph.node
-        if not all(map(is_known, node.output))
+        if not known.issuperset(node.output)
         and node.domain in _HELPED_DOMAINS
         and node.op_type != "If"  # unknown where its branches differ, and so it stays
-        and all(map(is_known, filter(None, node.input)))
+        and known.issuperset(filter(None, node.input))
     ]
     read = _read(model) if ends else set[str]()
-    return any(not all(map(is_known, read.intersection(node.output))) for node in ends)
+    return any(not known.issuperset(read.intersection(node.output)) for node in ends)
+
+
+def _known(graph: GraphProto) -> set[str]:
+    """The values whose dimensions all are known; of types, of which there are few, each is looked
+    at once."""
+    looked_at: dict[bytes, bool] = {}
+    told: dict[str, bool] = {}
+    for name, info in _types_in(graph):
+        key = info.SerializeToString()
+        if key not in looked_at:
+            looked_at[key] = _is_known(info)
+        told[name] = looked_at[key]
+    known = {name for name, is_known in told.items() if is_known}
+    return known.union(tensor.name for tensor in graph.initializer)
 
 
 def _read(model: ModelProto) -> set[str]:

@@ -24,3 +24,12 @@ def infer_shapes(
     serialized = model if isinstance(model, bytes) else model.SerializeToString()
     inferred: bytes = native.infer_shapes(serialized, False, strict, data_prop)
     return ModelProto.FromString(inferred)  # type: ignore[no-any-return]
+
+
+def check(serialized: bytes) -> None:
+    """Infers without following constants, and tells nothing of what it infers.
+
+    Raises:
+        InferenceError: a node has no type.
+    """
+    native.infer_shapes(serialized, False, True, False)
