@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from onnxlint.analyses.execution.reruns import Reruns
 from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
@@ -26,6 +26,8 @@ class Ties:
     What differs by more than rounding while the scores agree, and whatever else it is made of, is
     the choice between two answers that are as good.
     """
+
+    effort: ClassVar = 3  # other sessions follow: who wants none asks before
 
     def __init__(
         self, graph: Graph, reruns: Reruns, rounding: Rounding, behaviour: Behaviour
