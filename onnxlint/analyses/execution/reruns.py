@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, Runner, kept_outputs, runnable
-from onnxlint.analyses.execution.worker import RunFailure, Worker
+from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Attempt
     from onnxlint.runtime.protocol import Array, Level, Ran
+    from onnxlint.types import Feed, Outputs
+
+    Answer = Callable[[], Outputs]
+    """What a run gave; it raises what the run did."""
+
+TOGETHER_BYTES = 8 * 1024 * 1024
+"""What is fed in runs that are asked for together, and comes out of them: a choice."""
 
 
 class LoadedModel:
@@ -39,6 +47,11 @@ class LoadedModel:
         """Whether the next run is one of the session that the samples were run in."""
         return self._probed is not None and self._probed.is_open_as_shipped
 
+    @property
+    def lanes(self) -> int:
+        """How many runs of that session are made side by side; in another it is one."""
+        return self._probed.lanes if self._probed is not None and self.is_as_probed else 1
+
     def outputs(
         self, feed: dict[str, Array], names: Iterable[str], watched: Iterable[str] = (),
         level: Level | None = None, *, fresh: bool = False,
@@ -50,15 +63,17 @@ class LoadedModel:
             WorkerDied: it crashed or went over a limit; the next call starts anew.
         """
         wanted = tuple(dict.fromkeys(watched))
-        return self._ran(feed, list(dict.fromkeys(names)), wanted, level, fresh=fresh)[0].outputs
+        return self._ran([feed], list(dict.fromkeys(names)), wanted, level, fresh=fresh)[0].outputs
 
-    def twice(self, feed: dict[str, Array], names: Iterable[str]) -> list[dict[str, Array]]:
-        """The named values of two runs of the same in one session.
+    def together(
+        self, feeds: Sequence[dict[str, Array]], names: Iterable[str]
+    ) -> list[dict[str, Array]]:
+        """The named values of some runs in one session.
 
         Raises:
-            RunFailure, WorkerDied: as `outputs`.
+            RunFailure, WorkerDied: as `outputs`, whichever run it is.
         """
-        return [ran.outputs for ran in self._ran(feed, [*names], (), None, times=2)]
+        return [ran.outputs for ran in self._ran(feeds, [*names], (), None)]
 
     def seconds(self, feed: dict[str, Array]) -> float:
         """The time that onnxruntime takes for one run, none of whose outputs are sent.
@@ -66,20 +81,20 @@ class LoadedModel:
         Raises:
             RunFailure, WorkerDied: as `outputs`.
         """
-        return self._ran(feed, [], (), None)[0].seconds
+        return self._ran([feed], [], (), None)[0].seconds
 
     def _ran(
-        self, feed: dict[str, Array], names: list[str], wanted: tuple[str, ...],
-        level: Level | None, *, fresh: bool = False, times: int = 1,
+        self, feeds: Sequence[dict[str, Array]], names: list[str], wanted: tuple[str, ...],
+        level: Level | None, *, fresh: bool = False,
     ) -> list[Ran]:  # fmt: skip
         from onnxlint.runtime.protocol import Run
 
         is_usual = not (fresh or wanted or level)
         if is_usual and self._probed is not None and self.is_as_probed:
-            return self._probed.outputs(feed, names, times)
+            return self._probed.outputs(feeds, names)
         if fresh or self._loaded != (wanted, level or self._level, self._worker.session):
             self._load(wanted, level)
-        return self._worker.run_together(times * [Run(feed, [], names)])
+        return self._worker.run_together([Run(feed, [], names) for feed in feeds])
 
     def _load(self, wanted: tuple[str, ...], level: Level | None) -> None:
         try:
@@ -113,6 +128,11 @@ class Reruns:
         self._model = LoadedModel(graph, worker, execution.level, synthetic=execution.synthetic,
                                   probed=execution.runner)  # fmt: skip
 
+    @property
+    def lanes(self) -> int:
+        """How many of the next runs are made side by side, if they are asked for together."""
+        return self._model.lanes
+
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> Reruns:
         """Nothing is loaded yet.
@@ -141,7 +161,18 @@ class Reruns:
         Raises:
             RunFailure, WorkerDied: as `outputs`.
         """
-        return self._model.twice(feed, self.kept)
+        return self._model.together([feed, feed], self.kept)
+
+    def answers(self, feeds: Iterable[Feed]) -> Iterator[Answer]:
+        """As `outputs` of one feed after the other, asked with as few messages as memory allows."""
+        beside = sum(array.nbytes for array in self._runs[0].outputs.values())
+        for block in _blocks(feeds, beside):
+            try:
+                found = self._model.together(block, self.kept)
+            except (RunFailure, WorkerDied):  # one by one it shows which of them it is
+                yield from (partial(self.outputs, feed) for feed in block)
+            else:
+                yield from (partial(dict, outputs) for outputs in found)
 
     def of_samples(self, run: int) -> dict[str, Array]:
         """The outputs of a run of the samples by name; it is run again only where sessions differ.
@@ -165,3 +196,18 @@ class Reruns:
         outputs = [name for name in self.kept if name in names]
         inner = [name for name in names if name not in outputs]
         return self._model.outputs(feed, [*outputs, *inner], inner, level, fresh=fresh)
+
+
+def _blocks(feeds: Iterable[Feed], beside: int) -> Iterator[list[Feed]]:
+    """As many at once as there is room for, with so many bytes beside each, or a single one."""
+    block: list[Feed] = []
+    room = TOGETHER_BYTES
+    for feed in feeds:
+        takes = beside + sum(array.nbytes for array in feed.values())
+        if block and takes > room:
+            yield block
+            block, room = [], TOGETHER_BYTES
+        block.append(feed)
+        room -= takes
+    if block:
+        yield block
