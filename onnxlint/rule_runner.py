@@ -104,6 +104,14 @@ class RuleRunner:
         reasons = self._not_applicable
         self._not_applicable = {code: reasons[code] for code in sorted(reasons, key=by_rule)}
 
+    def is_applicable(self, rule: Rule) -> bool:
+        """Whether nothing is known yet that keeps a rule from running."""
+        try:
+            self._check_applicable(rule)
+        except NotApplicable:
+            return False
+        return True
+
     def preparing(self, rule: Rule) -> Iterator[None]:
         """Does what a rule will need, step by step, while others wait; nothing of it is told.
 
