@@ -30,27 +30,21 @@ class LoadedModel:
 
     `watched` values can be fetched beside the outputs; while they and the level of optimisation
     stay the same, so does the session. `level` is that of a user who names none: what onnxruntime
-    takes only as it is written runs so. Where `probed` still has the model loaded as it ships, that
-    session gives the outputs.
+    takes only as it is written runs so. Where `probed` still has the model loaded at a level, or as
+    it ships, that session gives the outputs.
     """
 
     def __init__(
         self, graph: Graph, worker: Worker, level: Level = "all", *, synthetic: bool = False,
-        probed: Runner | None = None,
+        probed: Callable[[Level | None], Runner | None] | None = None,
     ) -> None:  # fmt: skip
         self._synthetic, self._probed = synthetic, probed
         self._graph, self._worker, self._level = graph, worker, level
         self._loaded: object = None
 
-    @property
-    def is_as_probed(self) -> bool:
-        """Whether the next run is one of the session that the samples were run in."""
-        return self._probed is not None and self._probed.is_open_as_shipped
-
-    @property
-    def lanes(self) -> int:
-        """How many runs of that session are made side by side; in another it is one."""
-        return self._probed.lanes if self._probed is not None and self.is_as_probed else 1
+    def open_at(self, level: Level | None) -> Runner | None:
+        """Whose session the next run at a level is made in; of None, that of the samples."""
+        return None if self._probed is None else self._probed(level)
 
     def outputs(
         self, feed: dict[str, Array], names: Iterable[str], watched: Iterable[str] = (),
@@ -89,9 +83,9 @@ class LoadedModel:
     ) -> list[Ran]:  # fmt: skip
         from onnxlint.runtime.protocol import Run
 
-        is_usual = not (fresh or wanted or level)
-        if is_usual and self._probed is not None and self.is_as_probed:
-            return self._probed.outputs(feeds, names)
+        probed = None if fresh or wanted else self.open_at(level)
+        if probed is not None:
+            return probed.outputs(feeds, names)
         if fresh or self._loaded != (wanted, level or self._level, self._worker.session):
             self._load(wanted, level)
         return self._worker.run_together([Run(feed, [], names) for feed in feeds])
@@ -126,12 +120,18 @@ class Reruns:
         self.kept = [name for name in kept_outputs(graph, shapes) if name not in too_large]
         self._runs = execution.runs
         self._model = LoadedModel(graph, worker, execution.level, synthetic=execution.synthetic,
-                                  probed=execution.runner)  # fmt: skip
+                                  probed=execution.open_at)  # fmt: skip
 
     @property
     def lanes(self) -> int:
         """How many of the next runs are made side by side, if they are asked for together."""
-        return self._model.lanes
+        runner = self._model.open_at(None)
+        return 1 if runner is None else runner.lanes
+
+    @property
+    def is_open_as_written(self) -> bool:
+        """Whether the model need not be loaded to be run unoptimised."""
+        return self._model.open_at(AS_WRITTEN) is not None
 
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> Reruns:
@@ -181,7 +181,7 @@ class Reruns:
             RunFailure, WorkerDied: as `outputs`.
         """
         known = self._runs[run].outputs
-        if self._model.is_as_probed and all(name in known for name in self.kept):
+        if self._model.open_at(None) is not None and all(name in known for name in self.kept):
             return {name: known[name] for name in self.kept}
         return self.outputs(self.attempt.feeds[run])
 

@@ -352,7 +352,9 @@ class Behaviour:
         if self._unoptimisable is not None:
             return [Divergence(self._first_refused(), refusal=self._unoptimisable)]
         self._work.check(Question.OPTIMISED)
-        shipped, written = self._twice[0], self._written  # in this order: it is loaded so
+        if not self._reruns.is_open_as_written:
+            _ = self._twice  # in this order: it is loaded so
+        written, shipped = self._written, self._twice[0]
         if isinstance(written, RuntimeFailure):
             return [Divergence("none", refusal=written)]
         found = self._differences(written, shipped)

@@ -27,8 +27,6 @@ class Ties:
     the choice between two answers that are as good.
     """
 
-    effort: ClassVar = 3  # other sessions follow: who wants none asks before
-
     def __init__(
         self, graph: Graph, reruns: Reruns, rounding: Rounding, behaviour: Behaviour
     ) -> None:
@@ -88,6 +86,15 @@ class Ties:
             return not compare(value, *pair, None, self._rounding).exceeds(limit)
 
         return self._decided.tie(difference.value, agrees)
+
+
+class LevelTies(Ties):
+    """Ties for who asks for them between levels of optimisation.
+
+    Behind the first look at a trace: that has loaded the model as it is written.
+    """
+
+    effort: ClassVar = 98
 
 
 def _by_name(one: Outputs, other: Outputs) -> Seen:
