@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -167,12 +168,14 @@ class Reruns:
         """As `outputs` of one feed after the other, asked with as few messages as memory allows."""
         beside = sum(array.nbytes for array in self._runs[0].outputs.values())
         for block in _blocks(feeds, beside):
-            try:
-                found = self._model.together(block, self.kept)
-            except (RunFailure, WorkerDied):  # one by one it shows which of them it is
-                yield from (partial(self.outputs, feed) for feed in block)
-            else:
-                yield from (partial(dict, outputs) for outputs in found)
+            yield from self._answered(block)
+
+    def _answered(self, feeds: Sequence[Feed]) -> list[Answer]:
+        if len(feeds) > 1:
+            with suppress(RunFailure, WorkerDied):  # one by one it shows whose fault it is
+                found = self._model.together(feeds, self.kept)
+                return [partial(dict, outputs) for outputs in found]
+        return [partial(self.outputs, feed) for feed in feeds]
 
     def of_samples(self, run: int) -> dict[str, Array]:
         """The outputs of a run of the samples by name; it is run again only where sessions differ.

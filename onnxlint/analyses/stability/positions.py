@@ -251,14 +251,15 @@ class Positions:
 
         0: not in any bit. Only then are values tried that are different again.
         """
-        found: dict[range, float] = {}
+        base, found = self._base, dict[range, float]()
         for other in self._others(slot):
             left = [part for part in parts if part not in found]
             changed = [part for part in left if not self._is_same(slot, axis, part, other)]
             feeds = (self._changed(slot, axis, part, other) for part in changed)
             for part, outputs in zip(changed, self._runs(feeds), strict=True):
-                if not all(same_array(self._base[name], outputs[name]) for name in self._base):
-                    found[part] = max(_distance(self._base[n], outputs[n]) for n in self._base)
+                moved = [name for name in base if not same_array(base[name], outputs[name])]
+                if moved:
+                    found[part] = max(_distance(base[name], outputs[name]) for name in moved)
         return dict.fromkeys(parts, 0.0) | found
 
     def _is_same(self, slot: Slot, axis: int, part: range, other: Array) -> bool:

@@ -158,7 +158,7 @@ class _Trial:
 
     def __init__(self, value: Value, slot: Slot, outputs: list[Value], others: list[Array]) -> None:
         self.value, self.slot, self.outputs = value, slot, outputs
-        self.followed: set[Value] = set()
+        self.followed = set[Value]()
         self.tried = 0
         self._others = others
 
