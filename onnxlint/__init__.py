@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.series.runs import SeriesRuns
     from onnxlint.analyses.series.series import Series
     from onnxlint.analyses.stability.behaviour import Behaviour, ResizedAxis
-    from onnxlint.analyses.stability.decision_ties import Ties
+    from onnxlint.analyses.stability.decision_ties import LevelTies, Ties
     from onnxlint.analyses.stability.declared_sets import DeclaredSets
     from onnxlint.analyses.stability.output_difference import Difference
     from onnxlint.analyses.stability.padded_inputs import Lengthened, PaddedInputs
@@ -183,6 +183,7 @@ _HOMES = {
     "LayerSimilarity": "onnxlint.analyses.comparison.similarity",
     "Layers": "onnxlint.analyses.static.layers",
     "Lengthened": "onnxlint.analyses.stability.padded_inputs",
+    "LevelTies": "onnxlint.analyses.stability.decision_ties",
     "Limits": "onnxlint.analyses.execution.boundary_runs",
     "Match": "onnxlint.model.patterns.matcher",
     "Miscount": "onnxlint.analyses.static.quantisation_parameters",
@@ -346,6 +347,7 @@ __all__ = [
     "LayerSimilarity",
     "Layers",
     "Lengthened",
+    "LevelTies",
     "Limits",
     "Match",
     "Miscount",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from itertools import chain
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 RULE_SHARE = 0.25
 """Of the time limit, what one rule may take before it counts as hanging; the median rule takes a
 millisecond. Analyses that it asks for, and processes that it waits for, do not count."""
+
+
+PIECE_SECONDS = 0.001
+"""So long steps are taken one after the other before it is looked whether somebody still waits."""
 
 
 LEAST_RULE_SECONDS = 1.0
@@ -99,6 +104,14 @@ class RuleRunner:
         reasons = self._not_applicable
         self._not_applicable = {code: reasons[code] for code in sorted(reasons, key=by_rule)}
 
+    def is_applicable(self, rule: Rule) -> bool:
+        """Whether nothing is known yet that keeps a rule from running."""
+        try:
+            self._check_applicable(rule)
+        except NotApplicable:
+            return False
+        return True
+
     def preparing(self, rule: Rule) -> Iterator[None]:
         """Does what a rule will need, step by step, while others wait; nothing of it is told.
 
@@ -114,9 +127,11 @@ class RuleRunner:
         before = self._doing
         self._watcher.begins(f"analyses for {rule.name}", rule)
         is_more = False
+        end = time.monotonic() + PIECE_SECONDS
         try:
             with self._alarm():
-                is_more = next(steps, False)
+                while (is_more := next(steps, False)) and time.monotonic() < end:
+                    pass
         except BaseException as error:
             if self._is_not_of_a_rule(error):
                 raise

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses
-from onnxlint.asking import beside, needs_of, needs_worker, wants_worker
+from onnxlint.asking import asks_no_more, beside, needs_of, needs_worker, wants_worker
 from onnxlint.job import Job
 from onnxlint.rule_runner import RuleRunner
 from onnxlint.rules.rule import Rule
@@ -108,7 +108,7 @@ class JudgingSession:
         static.run_beside_children()
         with nullcontext() if worker is None else static.run_beside(worker):
             while left:
-                runner.run(left.popleft())
+                runner.run(_next(left, runner.analyses))
                 runner.let_go()
                 static.check()
         static.run_all()
@@ -122,6 +122,17 @@ class JudgingSession:
         memory = WeightMemory(folder, lambda: installed(code_state()))
         analyses.give(memory)
         self._stack.callback(memory.close)
+
+
+def _next(left: deque[Rule], analyses: Analyses) -> Rule:
+    """Takes out the rule to run next: one that may ask the worker before those that do not.
+
+    The others have what to do while it is waited for, and at the end it is not needed any more.
+    """
+    asking = (rule for rule in left if not asks_no_more(rule)) if analyses.are_settled else ()
+    rule = next(iter(asking), left[0])
+    left.remove(rule)
+    return rule
 
 
 def _effort(rule: Rule) -> int:

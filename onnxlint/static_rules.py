@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from onnxlint.asking import asks_no_more, beside, rests_on
+from onnxlint.asking import asks_no_more, beside, needs_worker, rests_on
 from onnxlint.rule_runner import RuleRunner
 from onnxlint.rules.rule import Rule
 
@@ -35,10 +35,17 @@ class StaticRules:
         self._obstacle: BaseException | None = None
 
     def run_beside_children(self) -> None:
-        """Those that ask for nothing that a child process still works on."""
+        """Those that ask for nothing that a child process still works on.
+
+        Before them, what is needed to run the model is loaded: the worker has nothing to do yet.
+        """
         analyses = self._runner.analyses
         works = [(kind, analyses.have(kind)) for kind in beside(self._left)]
         resting = deque[Rule]()
+        running = filter(needs_worker, self._others)
+        first = next(filter(self._runner.is_applicable, running), None) if works else None
+        if first is not None:
+            next(self._runner.preparing(first), None)
         while self._left and any(not getattr(work, "is_done", True) for _, work in works):
             rule = self._left.popleft()
             if any(rests_on(rule, kind) for kind, _ in works):

@@ -29,6 +29,29 @@ def hazards(
     return Hazards(sounding.graph, ranges).all
 
 
+def test_what_is_foreseen_is_looked_for_node_by_node():
+    """So nobody who waits for a run waits for more than a node, and nothing else is found."""
+    text = f"""<ir_version: 9, opset_import: ["" : 17]>
+    m (float[B, 4] x, bool c) => (float[B, 4] z) {CONSTANTS} {{
+        a = Exp(x) b = Sub(a, one)
+        d = If(c) <
+            then_branch = t () => (float[B, 4] k) {{ e = Add(b, b) k = Log(e) }},
+            else_branch = f () => (float[B, 4] o) {{ o = Identity(b) }}
+        >
+        z = Sqrt(d) }}"""
+    sounding = Sounding(text)
+
+    def looked_for() -> Hazards:
+        ranges = Ranges(sounding.graph, sounding.shapes, Inputs(), Settings())
+        return Hazards(sounding.graph, ranges)
+
+    foreseen, asked = looked_for(), looked_for()
+    steps = sum(1 for _ in foreseen.foresee())
+    assert steps >= sum(1 for _ in sounding.graph.main.nodes)
+    assert foreseen.known
+    assert [str(each) for each in foreseen.all] == [str(each) for each in asked.all]
+
+
 def kinds(body: str, range_: tuple[float, float] | None = (-3.0, 3.0), **more: str) -> list[str]:
     return [str(hazard.kind) for hazard in hazards(body, range_, **more)]
 

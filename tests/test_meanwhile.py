@@ -69,6 +69,14 @@ def test_static_rules_run_while_the_worker_is_waited_for(write_model):
     assert begun[first:].count("analyses for session-failure") > 1, "whose turn it is comes again"
 
 
+def test_what_runs_the_model_is_loaded_before_static_rules_run_beside_children(write_model):
+    told = Told()
+    linted(write_model(FLAWED), told, select=["RUN001", "ARC", "GRA"])
+    begun = [code for doing, code in told.heard if code]
+    assert begun[0] == "RUN001"
+    assert begun[1] != "RUN001"
+
+
 def test_every_rule_runs_once(write_model, monkeypatch):
     ran: Counter[str] = Counter()
     run = RuleRunner._run
@@ -219,6 +227,31 @@ def test_rules_that_ask_nothing_more_run_while_gradients_are_measured(write_mode
     begun = [doing for doing, _ in told.heard]
     first = begun.index("exploding-gradient")
     assert "exploding-activation" in begun[:first]
+
+
+def test_no_session_is_left_before_all_who_want_it_have_asked(write_model, monkeypatch):
+    """As it ships, as it is written, copies that measure gradients; then parts with hazards."""
+    text = """net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {1, 0.2, -0.2, 1}, float[2] v = {1, 1}>
+    { a = MatMul(x, w) s = Add(a, v) b = Tanh(s) c = MatMul(b, w) d = Tanh(c) e = MatMul(d, w)
+    y = Log(e) }"""
+    loaded: list[str] = []
+    load = Worker.load
+
+    def noted(self, model, folder, level="all", **more):
+        loaded.append(level)
+        load(self, model, folder, level, **more)
+
+    monkeypatch.setattr(Worker, "load", noted)
+    told = Told()
+    select = ["RUN", "NUM", "PRD", "ACT004", "vanishing-gradient"]
+    linted(write_model(text), told, select=select)
+    begun = [doing for doing, _ in told.heard]
+    order = ["unread-positions", "saturated-activation", "vanishing-gradient", "log-of-nonpositive"]
+    assert sorted(order, key=begun.index) == order
+    assert begun.index("optimisation-divergence") > begun.index("unread-positions")
+    assert loaded[:3] == ["all", "none", "all"]
+    assert len(loaded) > 3, "the hazard was looked for"
 
 
 def test_what_is_asked_next_is_the_same_whoever_is_faster(write_model, request):

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from onnxlint.analyses.execution.worker import Worker
 from onnxlint.findings import Diagnostic
 from onnxlint.settings import Settings
 from onnxlint.severity import Severity
@@ -188,3 +189,17 @@ def test_users_samples_are_exchanged(tmp_path):
     np.save(tmp_path / "x.npy", np.random.default_rng(1).random((8, 20, 3), np.float32))
     (found,) = reported(tmp_path, recurrent("GRU", FIRST), data=tmp_path / "x.npy")
     assert "19 of 20" in found.message
+
+
+def test_parts_are_changed_in_as_few_messages_as_there_are_halvings(tmp_path, monkeypatch):
+    """Two halves, four quarters, eight eighths; then what tells whether each sample answers."""
+    together: list[int] = []
+    run = Worker.run_together
+
+    def counted(self, requests, **more):
+        together.append(len(requests))
+        return run(self, requests, **more)
+
+    monkeypatch.setattr(Worker, "run_together", counted)
+    reported(tmp_path, recurrent("GRU", LAST, 8))
+    assert [2, 4, 8] in [together[at : at + 3] for at in range(len(together))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution.worker import Worker
 from onnxlint.analyses.predictions.outputs import Outputs
 from onnxlint.analyses.predictions.predictions import Prediction, Predictions
+from onnxlint.analyses.stability.sensitivity import _Trial
 from onnxlint.analyses.static.output_heads import Head, recognise
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.load import open_model
@@ -349,6 +351,33 @@ def test_an_ignored_input_is_an_error_on_enough_data(
     np.savez(tmp_path / "data.npz", **arrays | {"z": np.ones((rows, 2), np.float32)})
     report = judged(input_insensitive, text, data=tmp_path / "data.npz")
     assert not report.findings  # z never was another
+
+
+def test_inputs_are_changed_in_few_messages(monkeypatch) -> None:
+    """All of them once, then again those that not all outputs have followed."""
+    together: list[int] = []
+    run = Worker.run_together
+
+    def counted(self, requests, **more):
+        together.append(len(requests))
+        return run(self, requests, **more)
+
+    monkeypatch.setattr(Worker, "run_together", counted)
+    (found,) = findings(input_insensitive, TWO % "d = Mul(z, zero) y = Add(x, d) v = Exp(x)")
+    assert found.place.value == "z"
+    assert together[-2:] == [2, 1]
+
+
+def test_a_change_that_was_tried_beside_the_one_that_shows_all_does_not_count() -> None:
+    value = Mock()
+    value.name = "y"
+    before, after = ({"y": np.array([number], np.float32)} for number in (1, 2))
+    trial = _Trial(value, None, [value], [before["y"], after["y"]])
+    assert len(trial.next(2)) == 2
+    trial.take(before, after)
+    trial.take(before, after)
+    assert trial.tried == 1
+    assert not trial.next(1)
 
 
 def test_a_column_without_weight_is_no_error(tmp_path: Path) -> None:

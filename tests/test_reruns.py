@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from onnxlint.analyses import Analyses, Unavailable
+from onnxlint.analyses.execution import reruns as module
+from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.reruns import Reruns
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.model.file.load import open_model
@@ -86,3 +88,93 @@ def test_runs_of_samples_serve_again_while_their_session_is_open(monkeypatch) ->
         again = reruns.of_samples(0)
         assert len(asked) == 2
         np.testing.assert_array_equal(first["y"], again["y"])
+
+
+WANTED = {"x": np.array([[1, -2, 3]], np.float32)}
+MISSHAPEN = {"x": np.zeros((1, 4), np.float32)}
+
+
+@pytest.fixture
+def together(monkeypatch) -> list[int]:
+    """How many runs each message asked for."""
+    asked: list[int] = []
+    run = Worker.run_together
+
+    def counted(self, requests, **more):
+        asked.append(len(requests))
+        return run(self, requests, **more)
+
+    monkeypatch.setattr(Worker, "run_together", counted)
+    return asked
+
+
+@pytest.mark.parametrize(("room", "asked"), [(module.TOGETHER_BYTES, [3]), (0, [1, 1, 1])])
+def test_runs_are_asked_together_as_far_as_there_is_room(room, asked, together, monkeypatch):
+    monkeypatch.setattr(module, "TOGETHER_BYTES", room)
+    with analysed(NET) as analyses:
+        reruns = analyses.get(Reruns)
+        del together[:]
+        feeds = [{"x": WANTED["x"] * times} for times in (1, 2, 3)]
+        outputs = [answer()["y"] for answer in reruns.answers(feeds)]
+        assert together == asked
+        np.testing.assert_array_equal(outputs, [[[-1, 0, -3]], [[-2, 0, -6]], [[-3, 0, -9]]])
+
+
+def test_what_is_refused_among_others_is_told_as_if_it_were_alone():
+    with analysed(NET) as analyses:
+        reruns = analyses.get(Reruns)
+        with pytest.raises(RunFailure) as alone:
+            reruns.outputs(MISSHAPEN)
+        first, second, third = reruns.answers([WANTED, MISSHAPEN, WANTED])
+        np.testing.assert_array_equal(first()["y"], third()["y"])
+        with pytest.raises(RunFailure) as refused:
+            second()
+        assert str(refused.value) == str(alone.value)
+
+
+def test_what_kills_the_worker_is_told_by_the_run_that_does(monkeypatch):
+    run = Worker.run_together
+
+    def deadly(self, requests, **more):
+        if any(request.feeds is MISSHAPEN for request in requests):
+            self._process.kill()
+        return run(self, requests, **more)
+
+    monkeypatch.setattr(Worker, "run_together", deadly)
+    with analysed(NET) as analyses:
+        first, second, third = analyses.get(Reruns).answers([WANTED, MISSHAPEN, WANTED])
+        assert set(first()) == {"y"}
+        with pytest.raises(WorkerDied):
+            second()
+        assert set(third()) == {"y"}
+
+
+def test_a_single_run_is_made_when_it_is_asked_for(together):
+    with analysed(NET) as analyses:
+        reruns = analyses.get(Reruns)
+        del together[:]
+        (answer,) = reruns.answers([MISSHAPEN])
+        assert not together
+        with pytest.raises(RunFailure):
+            answer()
+        assert together == [1], "what is refused is not run again"
+
+
+FUSED = """net (float[N, 3, 4, 4] x) => (float[N, 2, 4, 4] y)
+<float[2, 3, 1, 1] w = {1, 2, 3, 4, 5, 6}> { c = Conv(x, w) r = Relu(c) y = Neg(r) }"""
+
+
+def test_the_session_of_the_look_inside_gives_the_unoptimised_outputs():
+    with analysed(FUSED) as analyses:
+        reruns, worker = analyses.get(Reruns), analyses.get(Worker)
+        feed = reruns.attempt.feeds[0]
+        assert not reruns.is_open_as_written
+        analyses.get(Execution).look_closer()
+        assert reruns.is_open_as_written
+        session = worker.session
+        inside = reruns.outputs(feed, "none")
+        assert worker.session == session
+        alone = reruns.outputs(feed, "none", fresh=True)
+        assert worker.session == session + 1
+        assert not reruns.is_open_as_written
+        np.testing.assert_array_equal(inside["y"], alone["y"])

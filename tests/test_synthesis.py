@@ -20,7 +20,7 @@ from onnxlint.report import ModelReport
 from onnxlint.reporters.protocol import Outcome, Run, rendered
 from onnxlint.reporters.text import Text
 from onnxlint.rules.rule import Rule
-from onnxlint.runtime.feeds.random_values import _uniform
+from onnxlint.runtime.feeds.random_values import _ends, _uniform
 from onnxlint.runtime.feeds.synthesis import Meaning, Slot, attempts
 from onnxlint.settings import InputContract, Settings
 from onnxlint.severity import Severity
@@ -476,3 +476,12 @@ def test_indices_beside_content_stay_as_they_are():
         "only for synthetic boundary samples: an all-zero sample"
         in reported(inf_origin, text)[0].message
     )
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0, 3), (5,), (2, 3, 5)])
+@pytest.mark.parametrize("ends", [(-1.0, 2.0), (0.0, np.inf), (-np.inf, 3.0)])
+def test_the_ends_of_a_range_take_turns(shape, ends):
+    finite = [end for end in ends if np.isfinite(end)]
+    made = _ends(ends, shape)
+    assert made.dtype == np.float64
+    np.testing.assert_array_equal(made, np.resize(np.array(finite), shape), strict=True)

@@ -23,6 +23,7 @@ class Counterexamples:
     """
 
     runs_model: ClassVar = True
+    effort: ClassVar = 200  # bounds of values take long: all of them while others wait for a run
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject

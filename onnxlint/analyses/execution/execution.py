@@ -83,6 +83,7 @@ class Execution(Struct):
     runs_left_out: int = 0
     gathering: Gathering | None = None
     _unlooked: Callable[[], None] | None = None
+    _inside: Runner | None = None
 
     @classmethod
     def build(
@@ -110,6 +111,15 @@ class Execution(Struct):
         if execution.attempt is not None:
             execution._unlooked = partial(execution._look_closer, graph, shapes, worker)
         return execution
+
+    def open_at(self, level: Level | None) -> Runner | None:
+        """Who still has the model loaded as it ships, or as it is at another level."""
+        if level is None:
+            return (
+                self.runner if self.runner is not None and self.runner.is_open_as_shipped else None
+            )
+        inside = self._inside
+        return inside if inside is not None and inside.is_open and inside.level == level else None
 
     def look_closer(self) -> None:
         """Sees `inner` and `close_runs`, the first time; whoever reads them asks for it.
@@ -267,6 +277,7 @@ class Execution(Struct):
         full = self.inputs.settings.full_trace
         if not runner.open_inside(self.statistics, constants=full):
             return []
+        self._inside = runner
         few = self._few(self.attempt, 1) if full else self.few(self.attempt)
         runs, seen = runner.run_all(few)
         if full:

@@ -271,15 +271,15 @@ class Runner:
         requests = [Run(feed, self._watches, [], only_finite=True) for feed in feeds]
         return [ran.is_finite for ran in self._worker.run_together(requests)]
 
-    def outputs(self, feeds: dict[str, Array], names: list[str], times: int = 1) -> list[Ran]:
-        """The named outputs of a run of what is open, or of some; nothing is watched in them.
+    def outputs(self, feeds: Sequence[dict[str, Array]], names: list[str]) -> list[Ran]:
+        """The named outputs of a run of each feed in what is open; nothing is watched in them.
 
         Raises:
-            RunFailure: onnxruntime cannot run it.
+            RunFailure: onnxruntime cannot run one of them.
         """
         from onnxlint.runtime.protocol import Run
 
-        return self._worker.run_together(times * [Run(feeds, [], names)])
+        return self._worker.run_together([Run(feed, [], names) for feed in feeds])
 
     def run_closely(self, feed: dict[str, Array]) -> Ran:
         """Runs one feed, with the statistics of what is fed among the others.

@@ -53,10 +53,18 @@ class Asked(Struct, frozen=True):
         Raises:
             Unavailable: it is refused, or something crashed.
         """
+        return self.run_all((feed, what))[0]
+
+    def run_all(self, *runs: tuple[Feed, str]) -> list[Outputs]:
+        """The outputs of several runs; as `run` of one after the other."""
+        found: list[Outputs] = []
         try:
-            return self.reruns.outputs(feed)
+            for answer in self.reruns.answers(feed for feed, _ in runs):
+                found.append(answer())  # noqa: PERF401 - those before the one that is refused
         except (RunFailure, WorkerDied) as error:
+            what = runs[len(found)][1]
             raise Unavailable(f"the model does not run {what}: {error}") from error
+        return found
 
     def states(self, outputs: Outputs, before: Mapping[str, Array]) -> dict[str, Array]:
         """The caches after a run; those of an encoder stay as they were first.

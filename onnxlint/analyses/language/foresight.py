@@ -83,11 +83,11 @@ class Foresight:
         layers = sum(1 for _ in asked.graph.nodes("Softmax"))
         steps = asked.interface.steps or min(MOST_STEPS, layers + 4)
         tokens = self._tokens(steps)
-        base = self._run(tokens)
+        (base,) = self._run(tokens)
         heads = [value for value, array in asked.by_step(base, steps) if self._is_of_words(array)]
         if not heads:
             raise Unavailable("nothing says that the model is causal (no cache, no head of words)")
-        last, first = self._run(self._other(tokens, steps - 1)), self._run(self._other(tokens, 0))
+        last, first = self._run(self._other(tokens, steps - 1), self._other(tokens, 0))
         for value in heads:
             back = [not _same_at(base, last, value.name, at) for at in range(steps - 1)]
             ahead = [not _same_at(base, first, value.name, at) for at in range(1, steps)]
@@ -99,7 +99,7 @@ class Foresight:
         return bool(array.shape[-1] == self._asked.interface.vocabulary)
 
     def _compared(self, tokens: Array, middle: int, known_by: str) -> list[Foreseen]:
-        base, other = self._run(tokens), self._run(self._other(tokens, middle, whole=True))
+        base, other = self._run(tokens, self._other(tokens, middle, whole=True))
         found: list[Foreseen] = []
         for value, array in self._asked.by_step(base, tokens.shape[1]):
             changed = other[value.name]
@@ -133,8 +133,9 @@ class Foresight:
             changed[same] = (slot.lowest + shifted % (high - slot.lowest + 1))[same]
         return changed
 
-    def _run(self, tokens: Array) -> Outputs:
-        return self._asked.run(self._asked.feeder.feed(tokens), f"on {tokens.shape[1]} tokens")
+    def _run(self, *runs: Array) -> list[Outputs]:
+        feed = self._asked.feeder.feed
+        return self._asked.run_all(*((feed(each), f"on {each.shape[1]} tokens") for each in runs))
 
 
 _ATTENTION = {

@@ -106,7 +106,7 @@ class Padding:
         size = kept.shape[1] - real
         paddings = [self._padding(tokens, size, turn) for turn in self._contents()]
         other = asked.feeder.tokens(samples, size, turn=4)
-        base = self._run(asked.feeder.feed(tokens) if extra else feed(other))
+        base = asked.feeder.feed(tokens) if extra else feed(other)
         return self._compared(
             base, [feed(each) for each in paddings], side, mask.name, (real, size)
         )
@@ -130,13 +130,13 @@ class Padding:
         return np.full((len(tokens), size), content, tokens.dtype)
 
     def _compared(
-        self, base: Outputs, feeds: list[Feed], side: Side, mask: str, sizes: tuple[int, int]
+        self, usual: Feed, feeds: list[Feed], side: Side, mask: str, sizes: tuple[int, int]
     ) -> list[Padded]:
         """What every padding changes, the least of them: a model may ask for one of its own."""
-        runs = [self._run(feeds[0])]
+        base, *runs = self._run(usual, feeds[0])
         first = dict(self._differences(base, runs[0], side, sizes))
         if any(each.exceeds(self._limit) for each in first.values()):
-            runs += [self._run(feed) for feed in feeds[1:]]
+            runs += self._run(*feeds[1:])
         every = [dict(self._differences(base, run, side, sizes)) for run in runs]
         found: list[Padded] = []
         for value in first:
@@ -198,9 +198,9 @@ class Padding:
             mask = masked(heard, np.broadcast_to(kept, (len(said), kept.size)))
             return {**usual, states.name: np.concatenate([real, noise], 1), heard.name: mask}
 
-        base = self._run(usual if free else feed())
+        base = usual if free else feed()
         sizes = (real.shape[1], size)
         return self._compared(base, [feed(), feed()], Side.ENCODER, heard.name, sizes)
 
-    def _run(self, feed: Feed) -> Outputs:
-        return self._asked.run(feed, "with padding")
+    def _run(self, *feeds: Feed) -> list[Outputs]:
+        return self._asked.run_all(*((feed, "with padding") for feed in feeds))

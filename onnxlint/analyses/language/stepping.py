@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -80,8 +81,7 @@ class Stepping:
         asked = self._asked
         tokens = asked.feeder.tokens(asked.samples, STEPS)
         start = asked.feeder.noise(asked.samples, before) if before else {}
-        whole = self._call(tokens, start, before)
-        first = self._call(tokens[:, :PROMPT], start, before)
+        whole, first = self._calls(start, before, tokens, tokens[:, :PROMPT])
         states, found = asked.states(first, start), list[Step]()
         for at in range(PROMPT, STEPS):
             step = self._call(tokens[:, at : at + 1], states, before + at)
@@ -103,8 +103,13 @@ class Stepping:
         return found
 
     def _call(self, tokens: Array, states: dict[str, Array], length: int) -> Outputs:
-        feed = self._asked.feeder.feed(tokens, states=states, length=length)
-        return self._asked.run(feed, f"on {tokens.shape[1]} token(s) after {length}")
+        return self._calls(states, length, tokens)[0]
+
+    def _calls(self, states: dict[str, Array], length: int, *calls: Array) -> list[Outputs]:
+        """What comes of some tokens, or of others, after the same ones."""
+        feed = partial(self._asked.feeder.feed, states=states, length=length)
+        told = "on {} token(s) after {}"
+        return self._asked.run_all(*((feed(t), told.format(t.shape[1], length)) for t in calls))
 
     def reordered(self) -> list[Reordered]:
         """Two samples are continued, then again with their places changed.
@@ -126,9 +131,9 @@ class Stepping:
             for cache in asked.interface.caches if cache.slot.name in states
         }  # fmt: skip
         feeder = asked.feeder
-        usual = asked.run(feeder.feed(last, states=states, length=length), "on two samples")
+        feed = feeder.feed(last, states=states, length=length)
         other = feeder.feed(last[order], states=moved, length=length, rows=order)
-        turned = asked.run(other, "on two samples")
+        usual, turned = asked.run_all((feed, "on two samples"), (other, "on two samples"))
         return [
             Reordered(asked.compared(value, array[order], turned[value.name]))
             for value, array in asked.judged(usual)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +72,21 @@ class Evaluation(Knowledge):
             return self._facts[value]
         if not self._owns(value) and self.around is not None:
             return self.around.of(value)
+        for _ in self.learning(value):
+            pass
+        return self._facts[value]
+
+    def learning(self, value: Value) -> Iterator[None]:
+        """Finds out what is to be known of a value, node by node."""
+        if value in self._facts:
+            return
+        if not self._owns(value) and self.around is not None:
+            yield from self.around.learning(value)
+            return
         for each in postorder([value], self._before):
             if each not in self._facts:
                 self._learn(each)
-        return self._facts[value]
+                yield
 
     def known(self, value: Value) -> Range | None:
         """What was already found of a value of its own."""

@@ -45,8 +45,7 @@ def searching(graph: Graph, ranges: Ranges) -> Generator[None, None, list[Hazard
     nodes = list(graph.nodes(*sorted(HAZARDOUS)))
     nodes += [node for node in graph.nodes() if ranges.is_half(node.output)]
     for node in nodes:
-        search.look_at(node)
-        yield
+        yield from search.looking_at(node)
     return search.found(graph)
 
 
@@ -60,12 +59,11 @@ class Search:
     def _evaluation(self, world: World, owns: Callable[[Value], bool]) -> Evaluation:
         return Watched(self, world, owns)
 
-    def look_at(self, node: Node) -> None:
-        """Evaluates a node wherever it runs."""
-        for value in node.outputs:
-            if value is not None:
-                for evaluation in self._ranges.evaluations_of(value):
-                    evaluation.of(value)
+    def looking_at(self, node: Node) -> Iterator[None]:
+        """Evaluates a node wherever it runs, step by step."""
+        for value in filter(None, node.outputs):
+            for evaluation in self._ranges.evaluations_of(value):
+                yield from evaluation.learning(value)
 
     def add(self, hit: Hit) -> None:
         """Takes a hit down, if none of the same operand is wider."""

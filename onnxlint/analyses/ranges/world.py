@@ -229,6 +229,10 @@ class Knowledge(ABC):
         """What is known of a value."""
 
     @abstractmethod
+    def learning(self, value: Value) -> Iterator[None]:
+        """Finds out what is to be known of a value, node by node."""
+
+    @abstractmethod
     def inner(
         self, owns: Callable[[Value], bool], bound: Mapping[Value, Range],
         attributes: Mapping[str, AttributeProto] | None = None, depth: int | None = None,

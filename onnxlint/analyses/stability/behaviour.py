@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,6 +28,9 @@ from onnxlint.settings import Settings
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Level
     from onnxlint.types import Array, Feed, Outputs
+
+    Way = tuple[str, int, Feed]
+    """An axis, another size of it, and what is fed then."""
 
 T = TypeVar("T")
 
@@ -200,7 +203,7 @@ class Behaviour:
         """
         first, second = self._pair
         self._work.check(Question.COMPANY)
-        alone = [self._alone(first), self._alone(second)]
+        alone = self._alone(first, second)
         together = self._together or self._run(self._as_one(first, second))
         self._together = together
         self._sample_axes = dict(self._counting_axes(alone, together))
@@ -209,12 +212,21 @@ class Behaviour:
             for value, axis in self._sample_axes.items()
         ]
 
-    def _alone(self, feed: Feed) -> Outputs:
-        """What one of the pair gives; most often it was run among the samples."""
+    def _alone(self, *pair: Feed) -> list[Outputs]:
+        """What each of the pair gives; most often they were run among the samples."""
+        runs = [run for feed in pair if (run := self._run_of(feed)) is not None]
+        if len(runs) == len(pair):
+            known = [self._told(partial(self._reruns.of_samples, run)) for run in runs]
+        else:
+            known = self._all_attempted(pair)
+        return [*map(self._succeeded, known)]
+
+    def _run_of(self, feed: Feed) -> int | None:
+        """Which run of the samples had this feed."""
         for run, known in enumerate(self._feeds[:2]):
             if all(feed[name] is known[name] for name in feed):
-                return self._succeeded(self._told(partial(self._reruns.of_samples, run)))
-        return self._run(feed)
+                return run
+        return None
 
     def _as_one(self, first: Feed, second: Feed) -> Feed:
         axes = self.sizes.batch_axes
@@ -259,14 +271,16 @@ class Behaviour:
         if len(counts) != 1 or not (count := counts.pop()):
             return None
         self._work.check(Question.BATCH)
-        symbol, trials = self.sizes.batch, []
-        for size in self._work.batches(count):
-            pair = self._two_as_one() if size == 2 else None
-            rows = [row % count for row in range(size)]
-            trial = self._trial(symbol, size, pair or self.sizes.with_batch(base, rows))
-            trials.append(trial)
-            if pair is not None:
-                self._together = trial.outputs or {}
+        symbol, sizes = self.sizes.batch, self._work.batches(count)
+        pair = self._two_as_one() if 2 in sizes else None
+        feeds = [
+            pair if pair is not None and size == 2
+            else self.sizes.with_batch(base, [row % count for row in range(size)])
+            for size in sizes
+        ]  # fmt: skip
+        trials = self._trials([(symbol, *each) for each in zip(sizes, feeds, strict=True)])
+        if pair is not None:
+            self._together = trials[sizes.index(2)].outputs or {}
         return ResizedAxis(symbol, count, self._place_of(symbol), trials)
 
     def _two_as_one(self) -> Feed | None:
@@ -317,7 +331,9 @@ class Behaviour:
         """
         if not self._axes_to_vary or not self._work.asks(Question.AXES):
             return []
-        return [self._axis(symbol) for symbol in self._axes_to_vary[:MOST_SYMBOLS]]
+        ways = [self._ways(symbol) for symbol in self._axes_to_vary[:MOST_SYMBOLS]]
+        firsts = self._trials([next(each) for each in ways])
+        return [self._axis(*each) for each in zip(firsts, ways, strict=True)]
 
     @property
     def _axes_to_vary(self) -> list[str]:
@@ -336,7 +352,9 @@ class Behaviour:
         if self._unoptimisable is not None:
             return [Divergence(self._first_refused(), refusal=self._unoptimisable)]
         self._work.check(Question.OPTIMISED)
-        shipped, written = self._twice[0], self._written  # in this order: it is loaded so
+        if not self._reruns.is_open_as_written:
+            _ = self._twice  # in this order: it is loaded so
+        written, shipped = self._written, self._twice[0]
         if isinstance(written, RuntimeFailure):
             return [Divergence("none", refusal=written)]
         found = self._differences(written, shipped)
@@ -427,25 +445,34 @@ class Behaviour:
             if axis is not None:
                 yield value, axis
 
-    def _axis(self, symbol: str) -> ResizedAxis:
+    def _ways(self, symbol: str) -> Iterator[Way]:
+        """Other sizes of an axis, alone and then with those of the same size; one at least."""
         base = self.sizes.base[symbol]
-        trials: list[Resized] = []
         tied = list(dict.fromkeys([symbol, *self.sizes.tied(symbol)]))
         for together in ([symbol], tied) if len(tied) > 1 else ([symbol],):
             for size in other_sizes(base):
                 self._work.check_size(max(1, size / base) ** len(together))
-                feed = self.sizes.resized(self._feeds[0], dict.fromkeys(together, size))
-                trials.append(self._trial(symbol, size, feed))
-                if trials[-1].refusal is None:
-                    return ResizedAxis(symbol, base, self._place_of(symbol), trials)
-        return ResizedAxis(symbol, base, self._place_of(symbol), trials)
+                yield (
+                    symbol,
+                    size,
+                    self.sizes.resized(self._feeds[0], dict.fromkeys(together, size)),
+                )
 
-    def _trial(self, symbol: str, size: int, feed: Feed) -> Resized:
-        found = self._attempted(feed)
-        place = self._place_of(symbol)
-        if isinstance(found, RuntimeFailure):
-            return Resized(symbol, size, place, refusal=found)
-        return Resized(symbol, size, place, outputs=found)
+    def _axis(self, first: Resized, ways: Iterator[Way]) -> ResizedAxis:
+        """The first way that was tried, and others until one succeeds."""
+        symbol, trials = first.symbol, [first]
+        while trials[-1].refusal is not None and (way := next(ways, None)) is not None:
+            trials += self._trials([way])
+        return ResizedAxis(symbol, self.sizes.base[symbol], self._place_of(symbol), trials)
+
+    def _trials(self, ways: Sequence[Way]) -> list[Resized]:
+        found = self._all_attempted([feed for _, _, feed in ways])
+        return [
+            Resized(symbol, size, self._place_of(symbol), refusal=each)
+            if isinstance(each, RuntimeFailure)
+            else Resized(symbol, size, self._place_of(symbol), outputs=each)
+            for (symbol, size, _), each in zip(ways, found, strict=True)
+        ]
 
     def _place_of(self, symbol: str) -> Place:
         for value in self._graph.inputs:
@@ -477,6 +504,9 @@ class Behaviour:
         self, feed: Feed, level: Level | None = None, *, fresh: bool = False
     ) -> Outputs | RuntimeFailure:
         return self._told(partial(self._reruns.outputs, feed, level, fresh=fresh))
+
+    def _all_attempted(self, feeds: Sequence[Feed]) -> list[Outputs | RuntimeFailure]:
+        return [*map(self._told, self._reruns.answers(feeds))]
 
     def _told(self, run: Callable[[], T]) -> T | RuntimeFailure:
         """What a run gives, or why it fails."""

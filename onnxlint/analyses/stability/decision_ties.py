@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from onnxlint.analyses.execution.reruns import Reruns
 from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
@@ -86,6 +86,15 @@ class Ties:
             return not compare(value, *pair, None, self._rounding).exceeds(limit)
 
         return self._decided.tie(difference.value, agrees)
+
+
+class LevelTies(Ties):
+    """Ties for who asks for them between levels of optimisation.
+
+    Behind the first look at a trace: that has loaded the model as it is written.
+    """
+
+    effort: ClassVar = 98
 
 
 def _by_name(one: Outputs, other: Outputs) -> Seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Slot
-    from onnxlint.types import Array, Feed
+    from onnxlint.types import Array, Feed, Outputs
 
 
 MOST_RUNS = 16
@@ -209,9 +209,12 @@ class Positions:
     def _base(self) -> Feed:
         return self._run(self._feed)
 
-    def _run(self, feed: Feed) -> Feed:
+    def _run(self, feed: Feed) -> Outputs:
+        return next(self._runs([feed]))
+
+    def _runs(self, feeds: Iterable[Feed]) -> Iterator[Outputs]:
         try:
-            return self._reruns.outputs(feed)
+            yield from (answer() for answer in self._reruns.answers(feeds))
         except (RunFailure, WorkerDied) as error:
             raise Unavailable(f"the model does not run with one input changed: {error}") from error
 
@@ -219,11 +222,14 @@ class Positions:
         """Halves of the axis, then halves of what was read of them, as far as the runs go."""
         size = self._feed[slot.name].shape[axis]
         pending, left = [range(size // 2), range(size // 2, size)], MOST_RUNS
+        known: dict[range, float] = {}
         unread: list[range] = []
         effects: list[float] = []
         while pending and left > 0:
+            if pending[0] not in known:
+                known = self._effects(slot, axis, pending[:left])
             part = pending.pop(0)
-            effect = self._effect(slot, axis, part)
+            effect = known[part]
             left -= 1
             if not effect:
                 unread.append(part)
@@ -240,18 +246,31 @@ class Positions:
         return Unread(value, axis, _ranges(positions), size, self._openings.of(value).axis == axis,
                       len(slot.dims), self._samples, _picks(value))  # fmt: skip
 
-    def _effect(self, slot: Slot, axis: int, part: range) -> float:
-        """How far the outputs move when a part of an input has other values; 0: not in any bit."""
+    def _effects(self, slot: Slot, axis: int, parts: list[range]) -> dict[range, float]:
+        """How far the outputs move when parts of an input, one by one, have other values.
+
+        0: not in any bit. Only then are values tried that are different again.
+        """
+        base, found = self._base, dict[range, float]()
         for other in self._others(slot):
-            array = self._feed[slot.name].copy()
-            index = (slice(None),) * axis + (slice(part.start, part.stop),)
-            array[index] = other[index]
-            if same_array(array, self._feed[slot.name]):
-                continue
-            outputs = self._run({**self._feed, slot.name: array})
-            if not all(same_array(self._base[name], outputs[name]) for name in self._base):
-                return max(_distance(self._base[name], outputs[name]) for name in self._base)
-        return 0.0
+            left = [part for part in parts if part not in found]
+            changed = [part for part in left if not self._is_same(slot, axis, part, other)]
+            feeds = (self._changed(slot, axis, part, other) for part in changed)
+            for part, outputs in zip(changed, self._runs(feeds), strict=True):
+                moved = [name for name in base if not same_array(base[name], outputs[name])]
+                if moved:
+                    found[part] = max(_distance(base[name], outputs[name]) for name in moved)
+        return dict.fromkeys(parts, 0.0) | found
+
+    def _is_same(self, slot: Slot, axis: int, part: range, other: Array) -> bool:
+        index = _index(axis, part)
+        return same_array(other[index], self._feed[slot.name][index])
+
+    def _changed(self, slot: Slot, axis: int, part: range, other: Array) -> Feed:
+        array = self._feed[slot.name].copy()
+        index = _index(axis, part)
+        array[index] = other[index]
+        return {**self._feed, slot.name: array}
 
     def _others(self, slot: Slot) -> list[Array]:
         """Two other valid values for each sample; those of one input are kept at a time."""
@@ -298,6 +317,10 @@ class Positions:
         return self._moves_every_sample(slot) and all(
             _stays(before, outputs[name], order, axis) for name, before in self._base.items()
         )
+
+
+def _index(axis: int, part: range) -> tuple[slice, ...]:
+    return (slice(None),) * axis + (slice(part.start, part.stop),)
 
 
 def _stays(before: Array, after: Array, order: Array, axis: int) -> bool:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
-from onnxlint.analyses.execution.reruns import Reruns
+from onnxlint.analyses.execution.reruns import TOGETHER_BYTES, Reruns
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
 from onnxlint.analyses.inputs.inputs import Inputs
@@ -26,7 +26,7 @@ from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Slot
-    from onnxlint.types import Array
+    from onnxlint.types import Array, Feed, Outputs
 
 VARIATIONS = 2
 """How often each input is changed, at most."""
@@ -108,13 +108,11 @@ class Sensitivity:
             return cls([], (), inputs.synthetic)  # the samples have shown it already
         work.check(Question.SENSITIVITY)
         try:
-            trials = _Trials(reruns, inputs)
-            results = [
-                trials.of(graph.main.values[slot.name], slot, followed[slot]) for slot in slots
-            ]
+            tried = _Trials(reruns, inputs).of(
+                [(graph.main.values[slot.name], slot, followed[slot]) for slot in slots]
+            )
         except (RunFailure, WorkerDied) as error:
             raise Unavailable(f"the model does not run with one input changed: {error}") from error
-        tried = [result for result in results if result is not None]
         if not tried:
             raise Unavailable("no numeric output, or no other valid values for any input")
         heads = {
@@ -155,6 +153,40 @@ def _exchangeable(inputs: Inputs) -> list[Slot]:
     return [slot for slot in free if slot.meaning not in fixed]
 
 
+class _Trial:
+    """One input, what it is changed to, and which outputs have followed it so far."""
+
+    def __init__(self, value: Value, slot: Slot, outputs: list[Value], others: list[Array]) -> None:
+        self.value, self.slot, self.outputs = value, slot, outputs
+        self.followed = set[Value]()
+        self.tried = 0
+        self._others = others
+
+    def next(self, most: int) -> list[Array]:
+        """Other values to try, unless all outputs have followed."""
+        return [] if self._is_settled else self._others[self.tried : self.tried + most]
+
+    def take(self, before: Outputs, after: Outputs) -> None:
+        """What came of the next of them; what was asked for nothing does not count."""
+        if not self._is_settled:
+            self.tried += 1
+            self.followed |= {
+                v for v in self.outputs if not same_array(before[v.name], after[v.name])
+            }
+
+    @property
+    def _is_settled(self) -> bool:
+        return len(self.followed) == len(self.outputs)
+
+    def result(self, base: Feed, samples: int) -> Variation | None:
+        """What one input changed; None where there was nothing to try, or to compare."""
+        if not self.tried:
+            return None
+        followed, outputs = frozenset(self.followed), tuple(self.outputs)
+        size = base[self.slot.name].size // max(1, samples)
+        return Variation(self.value, outputs, followed, self.tried, samples, size)
+
+
 class _Trials:
     """The first feed, what it gives, and what it gives with one input changed."""
 
@@ -164,27 +196,38 @@ class _Trials:
         self._base = reruns.of_samples(0)
         self._samples = reruns.attempt.samples_per_run
 
-    def of(self, value: Value, slot: Slot, outputs: list[Value]) -> Variation | None:
-        """What one input changed; None where there is nothing to try, or to compare."""
-        judged = [output for output in outputs if _is_judged(self._base.get(output.name))]
-        followed: set[Value] = set()
-        tried = 0
-        for array in self._others(slot):
-            if len(followed) == len(judged):
-                break
-            tried += 1
-            after = self._reruns.outputs({**self._feeds[0], slot.name: array})
-            followed |= {v for v in judged if not same_array(self._base[v.name], after[v.name])}
-        if not tried:
-            return None
-        size = self._feeds[0][slot.name].size // max(1, self._samples)
-        return Variation(value, tuple(judged), frozenset(followed), tried, self._samples, size)
+    def of(self, asked: list[tuple[Value, Slot, list[Value]]]) -> list[Variation]:
+        """What each input changed, of those with something to try.
 
-    def _others(self, slot: Slot) -> Iterator[Array]:
+        Small ones are tried at once, large ones are in memory one after the other.
+        """
+        is_small = sum(array.nbytes for array in self._feeds[0].values()) <= TOGETHER_BYTES
+        groups = [asked] if is_small else [[each] for each in asked]
+        return [result for group in groups for result in self._of(group)]
+
+    def _of(self, asked: list[tuple[Value, Slot, list[Value]]]) -> Iterator[Variation]:
+        """Where runs are made side by side, none of them idles: another change is tried in it."""
+        trials = [
+            _Trial(value, slot, self._judged(outputs), self._others(slot))
+            for value, slot, outputs in asked
+        ]
+        lanes, first = self._reruns.lanes, self._feeds[0]
+        while waiting := [trial for trial in trials if trial.next(1)]:
+            most = max(1, lanes // len(waiting))
+            changes = [(trial, array) for trial in waiting for array in trial.next(most)]
+            feeds = ({**first, trial.slot.name: array} for trial, array in changes)
+            for (trial, _), answer in zip(changes, self._reruns.answers(feeds), strict=True):
+                trial.take(self._base, answer())
+        yield from filter(None, (trial.result(first, self._samples) for trial in trials))
+
+    def _judged(self, outputs: list[Value]) -> list[Value]:
+        return [output for output in outputs if _is_judged(self._base.get(output.name))]
+
+    def _others(self, slot: Slot) -> list[Array]:
         """Other valid values: those of other samples, else newly synthesised."""
         base = self._feeds[0][slot.name]
         found = [array for array in self._candidates(slot, base) if not same_array(base, array)]
-        yield from found[:VARIATIONS]
+        return found[:VARIATIONS]
 
     def _candidates(self, slot: Slot, base: Array) -> Iterator[Array]:
         import numpy as np

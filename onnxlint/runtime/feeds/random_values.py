@@ -67,7 +67,9 @@ def _ends(limits: tuple[float, float] | None, shape: tuple[int, ...]) -> Array:
     low, high = (low, high) if np.isfinite(high) else (low, low)
     if not np.isfinite(low):
         low, high = -4.0, 4.0
-    return np.resize(np.array([low, high]), shape)
+    made = np.full(shape, low)
+    made.reshape(-1)[1::2] = high  # `resize` takes fifty times as long for an image
+    return made
 
 
 def redrawn(

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Behaviour, Finding, Graph, NotApplicable, Option, Severity, Ties, rule
+from onnxlint import Behaviour, Finding, Graph, LevelTies, NotApplicable, Option, Severity, rule
 from onnxlint_rules.run._sameness import advice, severity, told
 
 
 @rule("RUN007", "optimisation-divergence", severity=Severity.WARNING)
 def optimisation_divergence(
-    graph: Graph, behaviour: Behaviour, ties: Ties, *,
+    graph: Graph, behaviour: Behaviour, ties: LevelTies, *,
     max_difference: Annotated[
         float, Option("difference of an output", unit="fraction of the peak")
     ] = 0.01,
