@@ -20,7 +20,7 @@ from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.static.chosen_layer import chosen_layer
 from onnxlint.analyses.static.endless_loops import MOST_TRIPS, is_endless
-from onnxlint.analyses.static.operation_counts import affordable_runs, loading, running, watching
+from onnxlint.analyses.static.operation_counts import OperationCounts, affordable_runs, watching
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.contributions import Contributions
 from onnxlint.model.graph.graph import Graph
@@ -86,8 +86,9 @@ class Execution(Struct):
 
     @classmethod
     def build(
-        cls, graph: Graph, preflight: Preflight, shapes: Shapes, inputs: Inputs, worker: Worker
-    ) -> Execution:
+        cls, graph: Graph, preflight: Preflight, shapes: Shapes, inputs: Inputs,
+        counts: OperationCounts, worker: Worker,
+    ) -> Execution:  # fmt: skip
         """Runs the model on its inputs; every way to fail is recorded, none is raised.
 
         Raises:
@@ -101,7 +102,7 @@ class Execution(Struct):
             chosen = chosen_layer(graph, inputs.settings.layer)
             execution.gathering = runner.gathering = Gathering(chosen, inputs.slots)
         try:
-            execution._run(runner, graph, shapes, worker)
+            execution._run(runner, counts, worker)
             runner.gathering = None  # what others run with it is not gathered
         except WorkerDied as error:
             execution.crash = str(error)
@@ -195,8 +196,8 @@ class Execution(Struct):
         self.unoptimisable = refusal
         return True
 
-    def _run(self, runner: Runner, graph: Graph, shapes: Shapes, worker: Worker) -> None:
-        attempts = _Attempts(self.inputs)
+    def _run(self, runner: Runner, counts: OperationCounts, worker: Worker) -> None:
+        attempts = _Attempts(self.inputs, counts)
         worker.first = attempts.make_first
         if not self._open(runner):
             return
@@ -204,28 +205,28 @@ class Execution(Struct):
             self.no_valid_input = self.inputs.obstacle
             return
         refusals: list[RuntimeFailure] = []
-        costs = _Costs(graph, shapes, self.inputs.settings.budget)
         heeded = MOST_HEEDED
         for attempt in attempts:
-            if self._try(runner, attempt, costs, refusals) or is_endless(refusals[-1].message):
+            if self._try(runner, attempt, counts, refusals) or is_endless(refusals[-1].message):
                 break
             again = self.inputs.corrected(attempt, refusals[-1].message) if heeded else None
             if again is not None:
                 heeded -= 1
-                if self._try(runner, again, costs, refusals):
+                if self._try(runner, again, counts, refusals):
                     break
         if self.attempt is None:
             self._refused(refusals)
         self.log = runner.log
 
     def _try(
-        self, runner: Runner, attempt: Attempt, costs: _Costs, refusals: list[RuntimeFailure]
-    ) -> bool:
+        self, runner: Runner, attempt: Attempt, counts: OperationCounts,
+        refusals: list[RuntimeFailure],
+    ) -> bool:  # fmt: skip
         """Runs all feeds of an attempt, or those that cost little enough; whether it could."""
         settings = self.inputs.settings
         chosen = not self.synthetic or settings.samples != DEFAULT_SAMPLES or settings.full_trace
         chosen = chosen or self.inputs.given is not None
-        enough = None if chosen else partial(costs.affordable, attempt)
+        enough = None if chosen else partial(self._affordable, attempt, counts)
         try:
             self.runs, self.statistics = runner.run_all(attempt, enough)
         except RunFailure as error:
@@ -236,6 +237,11 @@ class Execution(Struct):
         if self.runs_left_out:
             self.attempt = replace(attempt, feeds=attempt.feeds[: len(self.runs)])
         return True
+
+    def _affordable(self, attempt: Attempt, counts: OperationCounts, first: Ran) -> int:
+        """How many runs are made on synthetic samples, by what the first showed."""
+        run, budget = counts.running(attempt.sizes, first.types), self.inputs.settings.budget
+        return affordable_runs(counts.loading, run, watching(first.types), budget)
 
     def _refused(self, refusals: list[RuntimeFailure]) -> None:
         if is_endless(refusals[-1].message):
@@ -316,12 +322,12 @@ class Execution(Struct):
 class _Attempts:
     """The feeds to try in turn; the first ones are made while the model is loaded."""
 
-    def __init__(self, inputs: Inputs) -> None:
-        self._inputs = inputs
+    def __init__(self, inputs: Inputs, counts: OperationCounts) -> None:
+        self._inputs, self._counts = inputs, counts
         self._made: Iterator[Attempt] | None = None
 
     def make_first(self) -> None:
-        """Makes what is run first, which keeps it."""
+        """Makes what is run first, which keeps it; and counts what that costs."""
         if self._inputs.obstacle is not None or not self._inputs.synthetic:
             return
         with contextlib.suppress(Exception):  # whoever tries them meets it again
@@ -329,18 +335,7 @@ class _Attempts:
             first = next(attempts)
             _ = [*islice(first.feeds, LANES)]
             self._made = chain([first], attempts)
+            self._counts.running(first.sizes, {})
 
     def __iter__(self) -> Iterator[Attempt]:
         return self._made or iter(self._inputs.attempts())
-
-
-class _Costs:
-    """How many runs of a model are made on synthetic samples."""
-
-    def __init__(self, graph: Graph, shapes: Shapes, budget: float | None) -> None:
-        self._graph, self._shapes, self._budget = graph, shapes, budget
-
-    def affordable(self, attempt: Attempt, first: Ran) -> int:
-        """By what the first run showed."""
-        run = running(self._graph, self._shapes, attempt.sizes, first.types)
-        return affordable_runs(loading(self._graph), run, watching(first.types), self._budget)

@@ -13,8 +13,7 @@ from onnxlint.analyses.static.operation_counts import (
     A_NODE_JUDGED,
     FREE_OPERATIONS,
     OPERATIONS_A_SECOND,
-    loading,
-    running,
+    OperationCounts,
     watching,
 )
 from onnxlint.analyses.static.shapes import Shapes
@@ -102,14 +101,16 @@ class Work:
         self._settled = self._settle()
 
     @classmethod
-    def build(cls, graph: Graph, shapes: Shapes, execution: Execution) -> Work:
+    def build(
+        cls, graph: Graph, shapes: Shapes, counts: OperationCounts, execution: Execution
+    ) -> Work:
         """Reads it off what the first run showed, and off shapes; nothing where it did not run."""
         attempt, inputs = execution.attempt, execution.inputs
         if not execution.ran or attempt is None:
             return cls(0.0, 0.0)._after(execution)
         sizes = Sizes(inputs.slots, attempt.feeds[0])
-        load, seen = loading(graph), execution.runs[0].types
-        run, look = running(graph, shapes, attempt.sizes, seen), watching(seen)
+        load, seen = counts.loading, execution.runs[0].types
+        run, look = counts.running(attempt.sizes, seen), watching(seen)
         traced = min(execution.samples, DEFAULT_SAMPLES) + execution.samples_inside(graph, shapes)
         allowed = _operations(inputs.settings.budget)
         judged = A_NODE_JUDGED * sum(1 for _ in graph.nodes()) if allowed is None else 0

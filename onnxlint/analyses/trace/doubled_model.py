@@ -12,7 +12,7 @@ from onnxlint.analyses.execution.lanes import lanes
 from onnxlint.analyses.execution.probed_session import runnable
 from onnxlint.analyses.execution.tapped_model import can_tap
 from onnxlint.analyses.static.dominators import Chain, longest_chain
-from onnxlint.analyses.static.operation_counts import FREE_OPERATIONS, running
+from onnxlint.analyses.static.operation_counts import FREE_OPERATIONS, OperationCounts
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
@@ -29,13 +29,13 @@ RUNS = 20
 class DoubledModel:
     """The longest chain of layers, and the model whose values on it are compared with a copy's."""
 
-    def __init__(self, graph: Graph, shapes: Shapes) -> None:
-        self._graph, self._shapes = graph, shapes
+    def __init__(self, graph: Graph, shapes: Shapes, counts: OperationCounts) -> None:
+        self._graph, self._shapes, self._counts = graph, shapes, counts
 
     @classmethod
-    def build(cls, graph: Graph, shapes: Shapes) -> DoubledModel:
+    def build(cls, graph: Graph, shapes: Shapes, counts: OperationCounts) -> DoubledModel:
         """Nothing is written yet."""
-        return cls(graph, shapes)
+        return cls(graph, shapes, counts)
 
     @cached_property
     def chain(self) -> Chain:
@@ -79,7 +79,7 @@ class DoubledModel:
 
     def foresee(self) -> Iterator[None]:
         """Looks for the chain, and writes it where it is as good as certain that it will be run."""
-        is_small = running(self._graph, self._shapes, {}, {}) * RUNS <= FREE_OPERATIONS
+        is_small = self._counts.running({}, {}) * RUNS <= FREE_OPERATIONS
         for part in ("chain", "plan", "runnable") if is_small else ("chain",):
             getattr(self, part)
             yield
