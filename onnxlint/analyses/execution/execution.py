@@ -15,13 +15,13 @@ from onnxlint.analyses.execution.gathering import Gathering
 from onnxlint.analyses.execution.lanes import LANES
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, Runner, nbytes, told
 from onnxlint.analyses.execution.runtime_errors import RuntimeFailure
+from onnxlint.analyses.execution.watching import Watching
 from onnxlint.analyses.execution.worker import LimitReached, RunFailure, Worker, WorkerDied
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.static.chosen_layer import chosen_layer
 from onnxlint.analyses.static.endless_loops import MOST_TRIPS, is_endless
 from onnxlint.analyses.static.operation_counts import OperationCounts, affordable_runs, watching
-from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.contributions import Contributions
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.preflight import Preflight
@@ -86,8 +86,8 @@ class Execution(Struct):
 
     @classmethod
     def build(
-        cls, graph: Graph, preflight: Preflight, shapes: Shapes, inputs: Inputs,
-        counts: OperationCounts, worker: Worker,
+        cls, graph: Graph, preflight: Preflight, inputs: Inputs,
+        counts: OperationCounts, watched: Watching, worker: Worker,
     ) -> Execution:  # fmt: skip
         """Runs the model on its inputs; every way to fail is recorded, none is raised.
 
@@ -97,7 +97,7 @@ class Execution(Struct):
         if preflight.refusal is not None:
             raise Unavailable(f"the model was not run: {preflight.refusal}")
         execution = cls(inputs)
-        runner = execution.runner = Runner(graph, shapes, worker, synthetic=inputs.synthetic)
+        runner = execution.runner = Runner(watched, worker, synthetic=inputs.synthetic)
         if inputs.settings.layer is not None:
             chosen = chosen_layer(graph, inputs.settings.layer)
             execution.gathering = runner.gathering = Gathering(chosen, inputs.slots)
@@ -109,7 +109,7 @@ class Execution(Struct):
             execution.over_limit = isinstance(error, LimitReached)
             return execution
         if execution.attempt is not None:
-            execution._unlooked = partial(execution._look_closer, graph, shapes, worker)
+            execution._unlooked = partial(execution._look_closer, watched, worker)
         return execution
 
     def look_closer(self) -> None:
@@ -121,10 +121,10 @@ class Execution(Struct):
         if unlooked is not None:
             unlooked()
 
-    def _look_closer(self, graph: Graph, shapes: Shapes, worker: Worker) -> None:
+    def _look_closer(self, watched: Watching, worker: Worker) -> None:
         assert self.attempt is not None
         assert self.runner is not None
-        seen_inside = self._look_inside(graph, shapes, worker)
+        seen_inside = self._look_inside(watched, worker)
         if not all(ran.is_finite for ran in [*self.runs, *seen_inside]):
             self._look_closely(self.runner, self.attempt)
 
@@ -254,14 +254,14 @@ class Execution(Struct):
         else:
             self.execution_failure = refusals[0]
 
-    def _look_inside(self, graph: Graph, shapes: Shapes, worker: Worker) -> list[Ran]:
+    def _look_inside(self, watched: Watching, worker: Worker) -> list[Ran]:
         """Runs some samples again for what was not watched, unless some kernel is only fused.
 
         With a full trace that is what no input changes: one run shows it. What is watched keeps
         kernels from being fused anyway: to optimise the others takes longer than these few runs.
         """
         for level in dict.fromkeys((AS_WRITTEN, self.level)):
-            runner = Runner(graph, shapes, worker, level, synthetic=self.inputs.synthetic)
+            runner = Runner(watched, worker, level, synthetic=self.inputs.synthetic)
             with contextlib.suppress(RunFailure, WorkerDied):  # as it ships it did run
                 return self._seen_inside(runner)
         return []
@@ -281,13 +281,11 @@ class Execution(Struct):
             self.inner_samples = min(len(runs) * few.samples_per_run, self.samples)
         return runs
 
-    def samples_inside(self, graph: Graph, shapes: Shapes) -> int:
+    def samples_inside(self, watched: Watching) -> int:
         """How many samples are run again to look inside fused kernels, or will be."""
-        from onnxlint.analyses.execution.probes import inside
-
         if self.attempt is None or self.inputs.settings.full_trace:
             return 0
-        if not inside(graph, shapes, self.statistics):
+        if not watched.inside(self.statistics):
             return 0
         few = self.few(self.attempt)
         return min(len(few.feeds) * few.samples_per_run, self.samples)

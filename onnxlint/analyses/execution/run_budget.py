@@ -8,6 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.watching import Watching
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.static.operation_counts import (
     A_NODE_JUDGED,
@@ -16,7 +17,6 @@ from onnxlint.analyses.static.operation_counts import (
     OperationCounts,
     watching,
 )
-from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import NotApplicable
@@ -102,7 +102,7 @@ class Work:
 
     @classmethod
     def build(
-        cls, graph: Graph, shapes: Shapes, counts: OperationCounts, execution: Execution
+        cls, graph: Graph, counts: OperationCounts, watched: Watching, execution: Execution
     ) -> Work:
         """Reads it off what the first run showed, and off shapes; nothing where it did not run."""
         attempt, inputs = execution.attempt, execution.inputs
@@ -111,7 +111,7 @@ class Work:
         sizes = Sizes(inputs.slots, attempt.feeds[0])
         load, seen = counts.loading, execution.runs[0].types
         run, look = counts.running(attempt.sizes, seen), watching(seen)
-        traced = min(execution.samples, DEFAULT_SAMPLES) + execution.samples_inside(graph, shapes)
+        traced = min(execution.samples, DEFAULT_SAMPLES) + execution.samples_inside(watched)
         allowed = _operations(inputs.settings.budget)
         judged = A_NODE_JUDGED * sum(1 for _ in graph.nodes()) if allowed is None else 0
         return cls(

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from onnxlint.analyses.execution.lanes import lanes
 from onnxlint.analyses.execution.probed_session import runnable
 from onnxlint.analyses.execution.tapped_model import can_tap
+from onnxlint.analyses.execution.watching import Watching
 from onnxlint.analyses.static.dominators import Chain, longest_chain
 from onnxlint.analyses.static.operation_counts import FREE_OPERATIONS, OperationCounts
-from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 
 if TYPE_CHECKING:
@@ -29,13 +27,14 @@ RUNS = 20
 class DoubledModel:
     """The longest chain of layers, and the model whose values on it are compared with a copy's."""
 
-    def __init__(self, graph: Graph, shapes: Shapes, counts: OperationCounts) -> None:
-        self._graph, self._shapes, self._counts = graph, shapes, counts
+    def __init__(self, watched: Watching, counts: OperationCounts) -> None:
+        self._watched, self._counts = watched, counts
+        self._graph, self._shapes = watched.graph, watched.shapes
 
     @classmethod
-    def build(cls, graph: Graph, shapes: Shapes, counts: OperationCounts) -> DoubledModel:
+    def build(cls, watched: Watching, counts: OperationCounts) -> DoubledModel:
         """Nothing is written yet."""
-        return cls(graph, shapes, counts)
+        return cls(watched, counts)
 
     @cached_property
     def chain(self) -> Chain:
@@ -61,7 +60,7 @@ class DoubledModel:
             kept={node.index for node in kept},
             doubled={node.index for node in kept if node in chain.flow},
             flowing={vertex.name for vertex in chain.flow if isinstance(vertex, Value)},
-            copies=lanes(graph, self._shapes),  # of a small model there is memory for one more
+            copies=self._watched.lanes,  # of a small model there is memory for one more
             compiled=can_tap(graph.model.proto),
         )
 
