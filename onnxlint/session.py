@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses
-from onnxlint.asking import beside, needs_of, needs_worker, wants_worker
+from onnxlint.asking import asks_no_more, beside, needs_of, needs_worker, wants_worker
 from onnxlint.job import Job
 from onnxlint.rule_runner import RuleRunner
 from onnxlint.rules.rule import Rule
@@ -26,11 +26,13 @@ class JudgingSession:
     """One job under way: its worker, its time, and the model while it is open.
 
     `workers` serves many models, and stays open; without it the session has its own.
+    `is_linted_again`: the model may be, after it was fixed.
     """
 
     def __init__(
-        self, job: Job, watcher: Watcher | None = None, workers: Workers | None = None
-    ) -> None:
+        self, job: Job, watcher: Watcher | None = None, workers: Workers | None = None, *,
+        is_linted_again: bool = True,
+    ) -> None:  # fmt: skip
         self._job = job
         self._rules = [rule for rule in job.rules if not (job.static_only and needs_worker(rule))]
         settings = job.settings
@@ -41,6 +43,7 @@ class JudgingSession:
         self.runs_model = is_scored or wanted or is_shown
         self.watcher = watcher or Watcher()
         self._workers = workers
+        self._is_linted_again = is_linted_again
         self._stack = ExitStack()
         self.budget = Budget.build(job.settings)
 
@@ -108,11 +111,22 @@ class JudgingSession:
         static.run_beside_children()
         with nullcontext() if worker is None else static.run_beside(worker):
             while left:
-                runner.run(left.popleft())
+                runner.run(_next(left, runner.analyses))
                 runner.let_go()
                 static.check()
+                if worker is not None and not self._asks_more(runner.analyses, left):
+                    worker.end()  # that takes it as long as the last rules, and is waited for
         static.run_all()
         runner.put_in_order([*others, *running])
+
+    def _asks_more(self, analyses: Analyses, left: Collection[Rule]) -> bool:
+        """Whether anybody may still ask the worker something, be it about another model."""
+        from onnxlint.analyses.reported import asks_for_report
+
+        if left and not (analyses.are_settled and all(map(asks_no_more, left))):
+            return True
+        is_last = self._workers is not None and self._workers.is_last and not self._is_linted_again
+        return not is_last or self._job.portrays or asks_for_report(self._job.settings)
 
     def _remember(self, analyses: Analyses, folder: Path) -> None:
         """Lets analyses use what earlier runs measured of weights, and keep what they measure."""
@@ -122,6 +136,17 @@ class JudgingSession:
         memory = WeightMemory(folder, lambda: installed(code_state()))
         analyses.give(memory)
         self._stack.callback(memory.close)
+
+
+def _next(left: deque[Rule], analyses: Analyses) -> Rule:
+    """Takes out the rule to run next: one that may ask the worker before those that do not.
+
+    The others have what to do while it is waited for, and at the end it is not needed any more.
+    """
+    asking = (rule for rule in left if not asks_no_more(rule)) if analyses.are_settled else ()
+    rule = next(iter(asking), left[0])
+    left.remove(rule)
+    return rule
 
 
 def _effort(rule: Rule) -> int:

@@ -248,6 +248,10 @@ class Worker:
             process.wait()
         self._log.close()
 
+    def end(self) -> None:
+        """Ends the process, and does not wait for that: nobody asks it any more."""
+        self._end()
+
     def _end(self) -> None:
         if self._process is not None:
             self.session += 1
@@ -353,6 +357,8 @@ class Workers:
 
     def __init__(self) -> None:
         self._workers: dict[tuple[float, int | None], Worker] = {}
+        self.is_last = False
+        """Whether the model that is judged is the last one."""
 
     def with_limits(self, time_limit: float, memory_limit: int | None) -> Worker:
         """A worker with these limits, started."""
