@@ -123,10 +123,10 @@ class JudgingSession:
         """Whether anybody may still ask the worker something, be it about another model."""
         from onnxlint.analyses.reported import asks_for_report
 
-        if left and not (analyses.are_settled and all(map(asks_no_more, left))):
-            return True
         is_last = self._workers is not None and self._workers.is_last and not self._is_linted_again
-        return not is_last or self._job.portrays or asks_for_report(self._job.settings)
+        if not is_last or self._job.portrays or asks_for_report(self._job.settings):
+            return True
+        return bool(left) and not (analyses.are_settled and all(map(asks_no_more, left)))
 
     def _remember(self, analyses: Analyses, folder: Path) -> None:
         """Lets analyses use what earlier runs measured of weights, and keep what they measure."""

@@ -45,6 +45,8 @@ class Analyses:
         self._built: list[Any] = []
         self._failed: dict[type, Exception] = {}
         self._settled: dict[str, Exception | None] = {}
+        self.are_settled = False
+        """Whether an analysis is there that settles what others ask of the worker."""
         for thing in given:
             self.give(thing)
 
@@ -72,6 +74,7 @@ class Analyses:
 
     def _know(self, kind: type, thing: object) -> None:
         self._known[kind], self._settled[name_of(kind)] = thing, None
+        self.are_settled |= settles(kind)
 
     def _check_asked_for(self, kind: type) -> None:
         if (asked := asked_by(kind)) is not None:
@@ -113,11 +116,6 @@ class Analyses:
     def failure(self, kind: type) -> Exception | None:
         """Why this analysis cannot be had; None where it can, or nobody asked for it."""
         return self._failed.get(kind)
-
-    @property
-    def are_settled(self) -> bool:
-        """Whether an analysis is there that settles what others ask of the worker."""
-        return any(map(settles, self._known))
 
     @property
     def ran_on_synthetic(self) -> bool:
