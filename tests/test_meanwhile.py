@@ -305,3 +305,27 @@ def test_a_worker_that_nobody_asks_any_more_is_ended_before_the_last_rules(write
 def test_what_the_report_needs_may_still_be_asked(write_model):
     assert asks_for_report(Settings(series=Path("runs")))
     assert not asks_for_report(Settings())
+
+
+def test_a_worker_that_reads_is_not_kept_waiting_for_a_piece(write_model, monkeypatch):
+    is_ready, write, events = client._is_ready, client._Written.write, []
+
+    def written(self, data):
+        size = write(self, data)
+        events.append("written")
+        return size
+
+    monkeypatch.setattr(client, "_is_ready", lambda pipe, seconds, to_write: bool(seconds)
+                        and is_ready(pipe, seconds, to_write))  # fmt: skip
+    monkeypatch.setattr(client._Written, "write", written)
+    path = write_model("net (float[1] x) => (float[1] y) { y = Relu(x) }")
+    with closing(Worker(30.0)) as worker:
+        pieces = iter(range(8))
+        worker.meanwhile = lambda: (events.append("piece"), next(pieces, None) is not None)[1]
+        worker.load(path.read_bytes(), path.parent)
+        assert events.index("piece") < events.index("written"), "it is only starting"
+        events.clear()
+        pieces = iter(range(8))
+        worker.run(Run(FEED, [], ["y"]))
+        assert events[:2] == ["written", "written"], "its length and the request"
+        assert "piece" in events
