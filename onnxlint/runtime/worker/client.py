@@ -273,7 +273,6 @@ class Worker:
 
         if self._owes_reply:
             raise RuntimeError(f"{doing} while the worker process still owes a reply")
-        return_freed_memory()
         process = self._process
         if process is None:
             raise WorkerDied(f"the worker process exited before {doing}")
@@ -396,6 +395,7 @@ def _exchange(
     assert process.stdout is not None
     try:
         protocol.send(_Written(process.stdin, patience, is_read=is_read), request)
+        return_freed_memory()
         return protocol.read_reply(_Timed(process.stdout.fileno(), patience))
     except TimeoutError:
         raise
