@@ -68,7 +68,7 @@ class Bundle:
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._before = frozenset(sys.modules)
+        self._known = set(sys.modules)
         self._data: mmap.mmap | bytes = b""
         self._begin = 0
         self._places: dict[str, tuple[State, int, int]] = {}
@@ -100,6 +100,7 @@ class Bundle:
                 spec.cached = importlib.util.cache_from_source(file)
                 if spec.submodule_search_locations is not None:
                     spec.submodule_search_locations.append(stem)
+                self._known.add(name)
                 return spec
         return None
 
@@ -142,10 +143,9 @@ class Bundle:
 
     def _loaded_otherwise(self) -> "Iterator[str]":
         """The sources of parts of packages that were loaded since, and not from here."""
-        for name in sys.modules.keys() - self._before:
+        for name in sys.modules.keys() - self._known:
             loader = getattr(getattr(sys.modules[name], "__spec__", None), "loader", None)
-            is_ours = isinstance(loader, _Loader)
-            if isinstance(loader, SourceFileLoader) and "." in name and not is_ours:
+            if isinstance(loader, SourceFileLoader) and "." in name:
                 yield loader.path
 
     def _codes(self) -> dict[str, tuple[State, bytes]]:

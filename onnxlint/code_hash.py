@@ -82,6 +82,8 @@ def _files_of(spec: ModuleSpec) -> Iterator[tuple[str, int, int]]:
 
 def _files_in(folder: str) -> Iterator[tuple[str, int, int]]:
     for entry in sorted(os.scandir(folder), key=attrgetter("name")):
+        if entry.name == "__pycache__":  # others write there, and what they write is not code
+            continue
         if entry.is_dir(follow_symlinks=False):
             yield from _files_in(entry.path)
         elif not entry.name.endswith(".pyc") and entry.is_file():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -49,20 +49,3 @@ class Contributions(Struct):
     shift: ShiftReport | None = None
     losses: list[Loss] = field(default_factory=list)
     defects: list[Defect] = field(default_factory=list)
-
-
-@runtime_checkable
-class Contributor(Protocol):
-    """An analysis that has something for the report."""
-
-    def contribute(self, report: Contributions) -> None:
-        """Puts it there, after all rules ran; analyses that it is built from came before."""
-
-
-@runtime_checkable
-class FailureContributor(Protocol):
-    """An analysis whose absence the report explains."""
-
-    @classmethod
-    def contribute_failure(cls, problem: Exception, report: Contributions) -> None:
-        """Says there why it cannot be had."""

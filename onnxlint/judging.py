@@ -28,6 +28,8 @@ def judging(jobs: Sequence[Job], lint: Lint, workers: Workers | None) -> Judge:
     def judge(number: int, watcher: Watcher, without: Collection[str]) -> ModelReport:
         job = jobs[number].without(without)
         limit_memory(Budget.build(job.settings).memory)
+        if workers is not None:
+            workers.is_last = number == len(jobs) - 1
         return lint(job, watcher=watcher, workers=workers)
 
     return judge

@@ -158,7 +158,7 @@ def lint_model(
     start = time.perf_counter()
     try:
         with (
-            JudgingSession(job, watcher, workers) as session,
+            JudgingSession(job, watcher, workers, is_linted_again=False) as session,
             session.opened() as model,
             session.judged(model) as runner,
         ):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from onnxlint.acceptance import Entry, known
-from onnxlint.analyses import Analyses, Foreseeing, in_order, is_timed, runs_model
+from onnxlint.analyses import Analyses, Foreseeing, foresees, in_order, is_timed, runs_model
 from onnxlint.asking import needs_of, needs_worker
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.findings import Diagnostic, counted, folded
@@ -143,8 +143,9 @@ class RuleRunner:
         self._check_applicable(rule)
         asked = chain.from_iterable(map(in_order, (*rule.requests.values(), *rule.wishes.values())))
         for kind in dict.fromkeys(asked):
-            if issubclass(kind, Foreseeing) and not runs_model(kind):
-                for _ in self.analyses.get(kind).foresee():
+            if foresees(kind) and not runs_model(kind):
+                foreseeing: Foreseeing = self.analyses.get(kind)
+                for _ in foreseeing.foresee():
                     yield True
 
     def _begin(self, doing: str, rule: Rule | None = None) -> None:

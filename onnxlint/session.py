@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,11 +26,13 @@ class JudgingSession:
     """One job under way: its worker, its time, and the model while it is open.
 
     `workers` serves many models, and stays open; without it the session has its own.
+    `is_linted_again`: the model may be, after it was fixed.
     """
 
     def __init__(
-        self, job: Job, watcher: Watcher | None = None, workers: Workers | None = None
-    ) -> None:
+        self, job: Job, watcher: Watcher | None = None, workers: Workers | None = None, *,
+        is_linted_again: bool = True,
+    ) -> None:  # fmt: skip
         self._job = job
         self._rules = [rule for rule in job.rules if not (job.static_only and needs_worker(rule))]
         settings = job.settings
@@ -41,6 +43,7 @@ class JudgingSession:
         self.runs_model = is_scored or wanted or is_shown
         self.watcher = watcher or Watcher()
         self._workers = workers
+        self._is_linted_again = is_linted_again
         self._stack = ExitStack()
         self.budget = Budget.build(job.settings)
 
@@ -111,8 +114,19 @@ class JudgingSession:
                 runner.run(_next(left, runner.analyses))
                 runner.let_go()
                 static.check()
+                if worker is not None and not self._asks_more(runner.analyses, left):
+                    worker.end()  # that takes it as long as the last rules, and is waited for
         static.run_all()
         runner.put_in_order([*others, *running])
+
+    def _asks_more(self, analyses: Analyses, left: Collection[Rule]) -> bool:
+        """Whether anybody may still ask the worker something, be it about another model."""
+        from onnxlint.analyses.reported import asks_for_report
+
+        is_last = self._workers is not None and self._workers.is_last and not self._is_linted_again
+        if not is_last or self._job.portrays or asks_for_report(self._job.settings):
+            return True
+        return bool(left) and not (analyses.are_settled and all(map(asks_no_more, left)))
 
     def _remember(self, analyses: Analyses, folder: Path) -> None:
         """Lets analyses use what earlier runs measured of weights, and keep what they measure."""

@@ -200,6 +200,21 @@ def test_onnxruntime_finds_weights_in_the_model_file(large_model):
     np.testing.assert_allclose(y - h, np.eye(200), atol=1e-3)
 
 
+def test_outputs_and_taps_are_written_behind_the_model(write_model):
+    from onnx import ModelProto
+
+    text = "net (float[N] x) => (float[N] y) { h = Relu(x) y = Neg(h) }"
+    with open_model(str(write_model(text))) as model:
+        before = model.proto.SerializeToString()
+        data, _ = runnable(model, ["h", "y"], {"h": 0, "y": -1})
+        assert model.proto.SerializeToString() == before
+    read = ModelProto.FromString(data)
+    assert [node.op_type for node in read.graph.node] == ["Relu", "Neg", "Tap", "Tap"]
+    assert [node.input[0] for node in read.graph.node] == ["x", "h", "y", "h"]
+    assert [output.name for output in read.graph.output] == ["y", "h"]
+    assert [each.domain for each in read.opset_import] == ["", "onnxlint"]
+
+
 @pytest.mark.parametrize("suffix", [".onnxtxt", ".textproto", ".json"])
 def test_textual_models(suffix, tmp_path):
     from onnx import printer

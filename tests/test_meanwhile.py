@@ -7,6 +7,7 @@ import signal
 import time
 from collections import Counter
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from test_processes import MISBEHAVIOUR, team  # noqa: F401 - a fixture
 from test_worker import FOREVER
 
 from onnxlint.analyses.execution.probed_session import _Coming
+from onnxlint.analyses.reported import asks_for_report
 from onnxlint.asking import asks_no_more
 from onnxlint.config import load
 from onnxlint.job import plan
@@ -25,7 +27,7 @@ from onnxlint.rule_runner import RuleRunner
 from onnxlint.rules.packs import discover
 from onnxlint.runtime.protocol import Run
 from onnxlint.runtime.worker import client
-from onnxlint.runtime.worker.client import LimitReached, Worker
+from onnxlint.runtime.worker.client import LimitReached, Worker, Workers
 from onnxlint.safety.limits import Alarm, RuleTimeout
 from onnxlint.settings import Settings
 from onnxlint.watcher import Watcher
@@ -312,3 +314,51 @@ def test_nobody_asks_a_worker_that_owes_a_reply(write_model):
         assert worker.run(Run(FEED, [], ["y"])).outputs["y"] == 0
         assert worker.run(Run(FEED, [], ["y"])).outputs["y"] == 0
     assert asked
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_worker_that_nobody_asks_any_more_is_ended_before_the_report(write_model, is_last):
+    text = "net (float[N, 2] x) => (float[N, 2] y) { a = Relu(x) y = Tanh(a) }"
+    alive: dict[str, bool] = {}
+
+    class Looking(Watcher):
+        def begins(self, doing, rule=None):
+            alive[doing] = worker._process is not None
+
+    job = plan(load(None), discover(), str(write_model(text)), settings=Settings())
+    with closing(Workers()) as workers:
+        worker = workers.with_limits(job.settings.time_limit, job.settings.memory_limit)
+        workers.is_last = is_last
+        found = lint_model(job, watcher=Looking(), workers=workers)
+    assert alive["swallowed-nan"], "it may ask for a witness"
+    assert alive["the report"] is not is_last
+    assert found.findings == lint_model(job).findings
+
+
+def test_what_the_report_needs_may_still_be_asked(write_model):
+    assert asks_for_report(Settings(series=Path("runs")))
+    assert not asks_for_report(Settings())
+
+
+def test_a_worker_that_reads_is_not_kept_waiting_for_a_piece(write_model, monkeypatch):
+    is_ready, write, events = client._is_ready, client._Written.write, []
+
+    def written(self, data):
+        size = write(self, data)
+        events.append("written")
+        return size
+
+    monkeypatch.setattr(client, "_is_ready", lambda pipe, seconds, to_write: bool(seconds)
+                        and is_ready(pipe, seconds, to_write))  # fmt: skip
+    monkeypatch.setattr(client._Written, "write", written)
+    path = write_model("net (float[1] x) => (float[1] y) { y = Relu(x) }")
+    with closing(Worker(30.0)) as worker:
+        pieces = iter(range(8))
+        worker.meanwhile = lambda: (events.append("piece"), next(pieces, None) is not None)[1]
+        worker.load(path.read_bytes(), path.parent)
+        assert events.index("piece") < events.index("written"), "it is only starting"
+        events.clear()
+        pieces = iter(range(8))
+        worker.run(Run(FEED, [], ["y"]))
+        assert events[:2] == ["written", "written"], "its length and the request"
+        assert "piece" in events

@@ -6,6 +6,8 @@ import pytest
 
 from onnxlint import AttentionMasks, ConstantFolding, Graph, Quantisation, QuantisedRange, Shapes
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.static import constant_values
+from onnxlint.analyses.static.masked_values import MaskedValues
 from onnxlint.model.file.load import open_model
 from onnxlint.settings import Settings
 
@@ -157,3 +159,32 @@ def test_what_sizes_always_are(size, expected, asked):
     }}"""
     graph, folding = asked(text, ConstantFolding)
     assert folding.of(graph.outputs[0]) is expected
+
+
+def test_what_is_masked_is_foreseen(asked):
+    graph, masked = asked(
+        """net (float[N, 4] x) => (float[N, 4] y)
+    <float[4] mask = {0, 0, -10000, -10000}, float[4] bias = {0, 1, 2, 3}>
+    { a = Add(x, bias) b = Add(a, mask) c = Identity(b) y = Softmax(c) }""",
+        MaskedValues,
+    )
+    for _ in masked.foresee():
+        assert "values" in masked.__dict__
+    assert {value.name for value in masked.values} == {"mask", "b", "c"}
+    assert graph.main.values["y"] not in masked.values
+
+
+@pytest.mark.parametrize(("most", "known"), [(8, {"a", "y"}), (7, set())])
+def test_outputs_are_proven_before_anybody_asks_where_weights_are_few(
+    most, known, asked, monkeypatch
+):
+    monkeypatch.setattr(constant_values, "MOST_FORESEEN", most)
+    _, constancy = asked(
+        """net (float[N, 4] x) => (float[N, 4] y)
+    <float[4] zero = {0, 0, 0, 0}, float[4] one = {1, 1, 1, 1}>
+    { a = Mul(x, zero) y = Add(a, one) }""",
+        constant_values.Constancy,
+    )
+    for _ in constancy.foresee():
+        pass
+    assert {value.name for value in constancy._facts} == known

@@ -431,3 +431,11 @@ def test_code_is_read_again_only_when_its_files_changed(cache, in_folder, write_
     monkeypatch.setattr(code_hash, "code_state", lambda: "a" * 64)
     monkeypatch.setattr(code_hash, "own_code", lambda: "b" * 64)
     assert known(cache) is None
+
+
+def test_what_python_compiled_is_no_code_of_ours(tmp_path):
+    """Another command may be writing there, and take away what it wrote."""
+    for name in ("a.py", "__pycache__/a.cpython-311.pyc", "__pycache__/.onnxlint-x.part", "b.pyc"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("pass")
+    assert [Path(path).name for path, *_ in code_hash._files_in(str(tmp_path))] == ["a.py"]

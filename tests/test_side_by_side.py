@@ -109,7 +109,7 @@ WATCHES = [Watch(name, 1) for name in "abc"]
 
 def tapped(text: str = TEXT, names: str = "abc") -> bytes:
     proto = parser.parse_model(HEADER + text)
-    tap(proto, [*names])
+    tap(proto, {name: number for number, name in enumerate(names)})
     return bytes(proto.SerializeToString())
 
 
@@ -249,7 +249,7 @@ def test_a_node_of_the_models_own_reads_no_memory_of_others(node):
     { a = Sigmoid(x) b = Log(a) c = Mul(b, x) y = Exp(c) }"""
     proto = parser.parse_model(HEADER + text)
     proto.graph.node.append(node)
-    tap(proto, [*"abc"])
+    tap(proto, {"a": 0, "b": 1, "c": 2})
     worker = Workers().with_limits(60.0, None)
     try:
         model = proto.SerializeToString()

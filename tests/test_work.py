@@ -16,7 +16,9 @@ from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.worker import Worker
 from onnxlint.analyses.static import operation_counts
+from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
 from onnxlint.pipeline import lint
 from onnxlint.settings import Settings
 from onnxlint.testing import Example, saved
@@ -142,6 +144,32 @@ def test_sizes_that_inference_does_not_know_are_those_of_the_run() -> None:
         assert found.run >= 4 * operation_counts.A_NODE + operation_counts.AN_ELEMENT * (
             2 * 32 + 32
         )
+
+
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        ("n (float[1, 4] x) => (float[1, 4] y) { y = Exp(x) }", 1),
+        ("n (float[batch, 4] x) => (float[batch, 4] y) { y = Exp(x) }", 1),
+        ("""n (float[1, 4] x) => (float[m] y)
+         { i = NonZero(x) r = Transpose(i) a = GatherND(x, r) y = Exp(a) }""", 2),
+    ],
+)  # fmt: skip
+def test_a_run_is_counted_again_only_where_it_shows_other_sizes(text, counted) -> None:
+    with (
+        saved(Example.parse(text)) as path,
+        open_model(str(path)) as model,
+        closing(Worker(60.0)) as worker,
+        closing(Analyses(Settings(), model, worker)) as analyses,
+    ):
+        work, execution = analyses.get(Work), analyses.get(Execution)
+        counts = analyses.get(operation_counts.OperationCounts)
+        assert execution.attempt is not None
+        sizes, seen = execution.attempt.sizes, execution.runs[0].types
+        anew = operation_counts._Estimate(analyses.get(Shapes), sizes, seen)
+        assert work.run == anew.of(analyses.get(Graph).main)
+        counts.running(sizes, {})  # as before the run, if there is time for it
+        assert len(counts._runs) == counted
 
 
 # What is asked

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from itertools import chain
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
-from onnxlint.contributions import Contributions, Contributor, FailureContributor
+from onnxlint.contributions import Contributions
 from onnxlint.model.graph.place import NotApplicable
 from onnxlint.settings import Settings
 
@@ -21,9 +21,8 @@ class Unavailable(NotApplicable):
     """An analysis that cannot be had for this model; the message says why."""
 
 
-@runtime_checkable
 class Foreseeing(Protocol):
-    """An analysis that knows what it will be asked, and can do it before."""
+    """An analysis that knows what it will be asked, and can do it before: see `foresees`."""
 
     def foresee(self) -> Iterator[None]:
         """Does what takes long of that, step by step; it runs no model."""
@@ -36,8 +35,9 @@ class Analyses:
     analyses that it is built from; one with a method `close` is closed at the end. One whose
     `works_beside` is true has its work done by a process of its own, and is built first. One that
     hangs on a setting has it as `asked_by`, with what is said where the setting is None. One with
-    a method `contribute`, or `contribute_failure`, has something to say in the report
-    (`onnxlint.contributions`).
+    a method `contribute` puts into the report what it has to say, after all rules ran, and those
+    that it is built from before it; one with a classmethod `contribute_failure` says why it cannot
+    be had (`onnxlint.contributions`).
     """
 
     def __init__(self, *given: object) -> None:
@@ -45,6 +45,8 @@ class Analyses:
         self._built: list[Any] = []
         self._failed: dict[type, Exception] = {}
         self._settled: dict[str, Exception | None] = {}
+        self.are_settled = False
+        """Whether an analysis is there that settles what others ask of the worker."""
         for thing in given:
             self.give(thing)
 
@@ -72,6 +74,7 @@ class Analyses:
 
     def _know(self, kind: type, thing: object) -> None:
         self._known[kind], self._settled[name_of(kind)] = thing, None
+        self.are_settled |= settles(kind)
 
     def _check_asked_for(self, kind: type) -> None:
         if (asked := asked_by(kind)) is not None:
@@ -115,11 +118,6 @@ class Analyses:
         return self._failed.get(kind)
 
     @property
-    def are_settled(self) -> bool:
-        """Whether an analysis is there that settles what others ask of the worker."""
-        return any(map(settles, self._known))
-
-    @property
     def ran_on_synthetic(self) -> bool:
         """Whether the model ran on synthetic inputs, as an analysis tells that ran it."""
         return any(getattr(each, "ran_on_synthetic", False) for each in self._built)
@@ -128,10 +126,10 @@ class Analyses:
         """What all of them have to say in the report."""
         report = Contributions()
         for kind, problem in self._failed.items():
-            if issubclass(kind, FailureContributor):
-                kind.contribute_failure(problem, report)
+            if (contribute := getattr(kind, "contribute_failure", None)) is not None:
+                contribute(problem, report)
         for analysis in self._built:
-            if isinstance(analysis, Contributor):
+            if hasattr(analysis, "contribute"):
                 analysis.contribute(report)
         return report
 
@@ -178,6 +176,11 @@ def runs_model(kind: type) -> bool:
     if getattr(kind, "runs_model", False):  # it says so itself: nothing else needs to be loaded
         return True
     return any(getattr(needed, "runs_model", False) for needed in closure(kind))
+
+
+def foresees(kind: type) -> bool:
+    """Whether an analysis is `Foreseeing`: to ask the protocol takes Python fifty times as long."""
+    return hasattr(kind, "foresee")
 
 
 def settles(kind: type) -> bool:

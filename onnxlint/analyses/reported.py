@@ -22,6 +22,11 @@ def reported(analyses: Analyses, *, runs: bool) -> Iterator[type]:
         yield from _of_runs(analyses, settings)
 
 
+def asks_for_report(settings: Settings) -> bool:
+    """Whether some of them may have more runs made."""
+    return (settings.series, settings.labels, settings.train_data) != (None, None, None)
+
+
 def _of_runs(analyses: Analyses, settings: Settings) -> Iterator[type]:
     from onnxlint.analyses.execution.execution import Execution
     from onnxlint.analyses.execution.run_budget import Work

@@ -15,13 +15,13 @@ from onnxlint.analyses.execution.gathering import Gathering
 from onnxlint.analyses.execution.lanes import LANES
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, Runner, nbytes, told
 from onnxlint.analyses.execution.runtime_errors import RuntimeFailure
+from onnxlint.analyses.execution.watching import Watching
 from onnxlint.analyses.execution.worker import LimitReached, RunFailure, Worker, WorkerDied
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.static.chosen_layer import chosen_layer
 from onnxlint.analyses.static.endless_loops import MOST_TRIPS, is_endless
-from onnxlint.analyses.static.operation_counts import affordable_runs, loading, running, watching
-from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.static.operation_counts import OperationCounts, affordable_runs, watching
 from onnxlint.contributions import Contributions
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.preflight import Preflight
@@ -87,8 +87,9 @@ class Execution(Struct):
 
     @classmethod
     def build(
-        cls, graph: Graph, preflight: Preflight, shapes: Shapes, inputs: Inputs, worker: Worker
-    ) -> Execution:
+        cls, graph: Graph, preflight: Preflight, inputs: Inputs,
+        counts: OperationCounts, watched: Watching, worker: Worker,
+    ) -> Execution:  # fmt: skip
         """Runs the model on its inputs; every way to fail is recorded, none is raised.
 
         Raises:
@@ -97,19 +98,19 @@ class Execution(Struct):
         if preflight.refusal is not None:
             raise Unavailable(f"the model was not run: {preflight.refusal}")
         execution = cls(inputs)
-        runner = execution.runner = Runner(graph, shapes, worker, synthetic=inputs.synthetic)
+        runner = execution.runner = Runner(watched, worker, synthetic=inputs.synthetic)
         if inputs.settings.layer is not None:
             chosen = chosen_layer(graph, inputs.settings.layer)
             execution.gathering = runner.gathering = Gathering(chosen, inputs.slots)
         try:
-            execution._run(runner, graph, shapes, worker)
+            execution._run(runner, counts, worker)
             runner.gathering = None  # what others run with it is not gathered
         except WorkerDied as error:
             execution.crash = str(error)
             execution.over_limit = isinstance(error, LimitReached)
             return execution
         if execution.attempt is not None:
-            execution._unlooked = partial(execution._look_closer, graph, shapes, worker)
+            execution._unlooked = partial(execution._look_closer, watched, worker)
         return execution
 
     def open_at(self, level: Level | None) -> Runner | None:
@@ -130,10 +131,10 @@ class Execution(Struct):
         if unlooked is not None:
             unlooked()
 
-    def _look_closer(self, graph: Graph, shapes: Shapes, worker: Worker) -> None:
+    def _look_closer(self, watched: Watching, worker: Worker) -> None:
         assert self.attempt is not None
         assert self.runner is not None
-        seen_inside = self._look_inside(graph, shapes, worker)
+        seen_inside = self._look_inside(watched, worker)
         if not all(ran.is_finite for ran in [*self.runs, *seen_inside]):
             self._look_closely(self.runner, self.attempt)
 
@@ -205,8 +206,8 @@ class Execution(Struct):
         self.unoptimisable = refusal
         return True
 
-    def _run(self, runner: Runner, graph: Graph, shapes: Shapes, worker: Worker) -> None:
-        attempts = _Attempts(self.inputs)
+    def _run(self, runner: Runner, counts: OperationCounts, worker: Worker) -> None:
+        attempts = _Attempts(self.inputs, counts)
         worker.first = attempts.make_first
         if not self._open(runner):
             return
@@ -214,28 +215,28 @@ class Execution(Struct):
             self.no_valid_input = self.inputs.obstacle
             return
         refusals: list[RuntimeFailure] = []
-        costs = _Costs(graph, shapes, self.inputs.settings.budget)
         heeded = MOST_HEEDED
         for attempt in attempts:
-            if self._try(runner, attempt, costs, refusals) or is_endless(refusals[-1].message):
+            if self._try(runner, attempt, counts, refusals) or is_endless(refusals[-1].message):
                 break
             again = self.inputs.corrected(attempt, refusals[-1].message) if heeded else None
             if again is not None:
                 heeded -= 1
-                if self._try(runner, again, costs, refusals):
+                if self._try(runner, again, counts, refusals):
                     break
         if self.attempt is None:
             self._refused(refusals)
         self.log = runner.log
 
     def _try(
-        self, runner: Runner, attempt: Attempt, costs: _Costs, refusals: list[RuntimeFailure]
-    ) -> bool:
+        self, runner: Runner, attempt: Attempt, counts: OperationCounts,
+        refusals: list[RuntimeFailure],
+    ) -> bool:  # fmt: skip
         """Runs all feeds of an attempt, or those that cost little enough; whether it could."""
         settings = self.inputs.settings
         chosen = not self.synthetic or settings.samples != DEFAULT_SAMPLES or settings.full_trace
         chosen = chosen or self.inputs.given is not None
-        enough = None if chosen else partial(costs.affordable, attempt)
+        enough = None if chosen else partial(self._affordable, attempt, counts)
         try:
             spare = attempt.limits[0].feed if attempt.limits and self.synthetic else None
             self.runs, self.statistics = runner.run_all(attempt, enough, spare)
@@ -248,6 +249,11 @@ class Execution(Struct):
             self.attempt = replace(attempt, feeds=attempt.feeds[: len(self.runs)])
         return True
 
+    def _affordable(self, attempt: Attempt, counts: OperationCounts, first: Ran) -> int:
+        """How many runs are made on synthetic samples, by what the first showed."""
+        run, budget = counts.running(attempt.sizes, first.types), self.inputs.settings.budget
+        return affordable_runs(counts.loading, run, watching(first.types), budget)
+
     def _refused(self, refusals: list[RuntimeFailure]) -> None:
         if is_endless(refusals[-1].message):
             self.no_valid_input = (
@@ -259,14 +265,14 @@ class Execution(Struct):
         else:
             self.execution_failure = refusals[0]
 
-    def _look_inside(self, graph: Graph, shapes: Shapes, worker: Worker) -> list[Ran]:
+    def _look_inside(self, watched: Watching, worker: Worker) -> list[Ran]:
         """Runs some samples again for what was not watched, unless some kernel is only fused.
 
         With a full trace that is what no input changes: one run shows it. What is watched keeps
         kernels from being fused anyway: to optimise the others takes longer than these few runs.
         """
         for level in dict.fromkeys((AS_WRITTEN, self.level)):
-            runner = Runner(graph, shapes, worker, level, synthetic=self.inputs.synthetic)
+            runner = Runner(watched, worker, level, synthetic=self.inputs.synthetic)
             with contextlib.suppress(RunFailure, WorkerDied):  # as it ships it did run
                 return self._seen_inside(runner)
         return []
@@ -287,13 +293,11 @@ class Execution(Struct):
             self.inner_samples = min(len(runs) * few.samples_per_run, self.samples)
         return runs
 
-    def samples_inside(self, graph: Graph, shapes: Shapes) -> int:
+    def samples_inside(self, watched: Watching) -> int:
         """How many samples are run again to look inside fused kernels, or will be."""
-        from onnxlint.analyses.execution.probes import inside
-
         if self.attempt is None or self.inputs.settings.full_trace:
             return 0
-        if not inside(graph, shapes, self.statistics):
+        if not watched.inside(self.statistics):
             return 0
         few = self.few(self.attempt)
         return min(len(few.feeds) * few.samples_per_run, self.samples)
@@ -328,12 +332,12 @@ class Execution(Struct):
 class _Attempts:
     """The feeds to try in turn; the first ones are made while the model is loaded."""
 
-    def __init__(self, inputs: Inputs) -> None:
-        self._inputs = inputs
+    def __init__(self, inputs: Inputs, counts: OperationCounts) -> None:
+        self._inputs, self._counts = inputs, counts
         self._made: Iterator[Attempt] | None = None
 
     def make_first(self) -> None:
-        """Makes what is run first, which keeps it."""
+        """Makes what is run first, which keeps it; and counts what that costs."""
         if self._inputs.obstacle is not None or not self._inputs.synthetic:
             return
         with contextlib.suppress(Exception):  # whoever tries them meets it again
@@ -341,18 +345,7 @@ class _Attempts:
             first = next(attempts)
             _ = [*islice(first.feeds, LANES)]
             self._made = chain([first], attempts)
+            self._counts.running(first.sizes, {})
 
     def __iter__(self) -> Iterator[Attempt]:
         return self._made or iter(self._inputs.attempts())
-
-
-class _Costs:
-    """How many runs of a model are made on synthetic samples."""
-
-    def __init__(self, graph: Graph, shapes: Shapes, budget: float | None) -> None:
-        self._graph, self._shapes, self._budget = graph, shapes, budget
-
-    def affordable(self, attempt: Attempt, first: Ran) -> int:
-        """By what the first run showed."""
-        run = running(self._graph, self._shapes, attempt.sizes, first.types)
-        return affordable_runs(loading(self._graph), run, watching(first.types), self._budget)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from functools import partial
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.execution.lanes import lanes
 from onnxlint.analyses.execution.runtime_errors import RuntimeFailure, read_refusal
-from onnxlint.analyses.execution.tapped_model import can_tap, tap
+from onnxlint.analyses.execution.tapped_model import can_tap, numbered, tap
+from onnxlint.analyses.execution.watching import Watching
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.inputs.input_semantics import FEEDABLE
 from onnxlint.analyses.static.endless_loops import bound_loops
@@ -42,11 +42,11 @@ class Runner:
     """One model in the worker, and which values are watched."""
 
     def __init__(
-        self, graph: Graph, shapes: Shapes, worker: Worker, level: Level = "all",
-        *, synthetic: bool = False,
-    ) -> None:  # fmt: skip
+        self, watching: Watching, worker: Worker, level: Level = "all", *, synthetic: bool = False
+    ) -> None:
         self._synthetic = synthetic
-        self._graph, self._shapes, self._worker, self.level = graph, shapes, worker, level
+        self._watching, self._worker, self.level = watching, worker, level
+        self._graph, self._shapes = watching.graph, watching.shapes
         self._watches: list[Watch] = []
         self.kept: list[str] = []
         self.withheld: set[str] = set()
@@ -54,7 +54,7 @@ class Runner:
         self.is_spare_finite: bool | None = None
         self._session: int | None = None
         self._as_shipped = False
-        self.lanes = lanes(graph, shapes)
+        self.lanes = watching.lanes
         """How many runs are made side by side."""
         worker.start()
         self._logged = len(worker.log())
@@ -81,13 +81,9 @@ class Runner:
         Raises:
             RunFailure: onnxruntime cannot load the model.
         """
-        from onnxlint.analyses.execution.probes import chosen, constants
-
-        watches = chosen(
-            self._graph, self._shapes, every=every or closely, integers=every or integers
-        )  # fmt: skip
+        watches = self._watching.chosen(every=every or closely, integers=every or integers)
         if closely:
-            watches += constants(self._graph, self._shapes)
+            watches += self._watching.constants()
         self.kept = list(kept_outputs(self._graph, self._shapes))
         level = AS_WRITTEN if closely else self.level
         self._as_shipped = not (every or closely)
@@ -109,12 +105,8 @@ class Runner:
         Raises:
             RunFailure: onnxruntime cannot load the model.
         """
-        from onnxlint.analyses.execution import probes
-
-        if constants:
-            watches = probes.constants(self._graph, self._shapes)
-        else:
-            watches = probes.inside(self._graph, self._shapes, known)
+        looked = self._watching
+        watches = looked.constants() if constants else looked.inside(known)
         if watches:
             self._as_shipped = False
             self._load_watching(watches, self.level, tapping=not constants)
@@ -126,10 +118,7 @@ class Runner:
         Raises:
             RunFailure: onnxruntime cannot load the model.
         """
-        from onnxlint.analyses.execution import probes
-
-        every = probes.chosen(self._graph, self._shapes, every=True, integers=True)
-        every += probes.constants(self._graph, self._shapes)
+        every = self._watching.chosen(every=True, integers=True) + self._watching.constants()
         watches = [watch for watch in every if watch.name in names and not watch.sizes_only]
         if watches:
             self._as_shipped = False
@@ -160,7 +149,8 @@ class Runner:
 
     def _load(self, watches: list[Watch], level: Level, taps: Sequence[str] = ()) -> None:
         names = [watch.name for watch in watches if watch.name not in taps]
-        data, folder = runnable(self._graph.model, names, taps, synthetic=self._synthetic)
+        tapped = numbered(self._graph, taps) if taps else {}
+        data, folder = runnable(self._graph.model, names, tapped, synthetic=self._synthetic)
         self._worker.load(data, folder, level, taps=taps, lanes=self.lanes)
         self._session = self._worker.session
         self._watches = watches
@@ -356,8 +346,8 @@ def _tables(graph: Graph, watches: list[Watch]) -> Iterator[str]:
 
 def runnable(
     model: Model,
-    watched: list[str],
-    tapped: Sequence[str] = (),
+    watched: Iterable[str],
+    tapped: Mapping[str, int] | None = None,
     *,
     synthetic: bool = False,
 ) -> tuple[bytes, Path]:
@@ -369,37 +359,53 @@ def runnable(
     Raises:
         RunFailure: the model refers to a file that must not be opened.
     """
-    from onnx import ModelProto
-
-    proto = ModelProto()
-    proto.CopyFrom(model.proto)
-    return serialised(proto, model.files, watched, tapped, synthetic=synthetic)
+    return serialised(model.proto, model.files, watched, tapped, synthetic=synthetic)
 
 
 def serialised(
-    proto: ModelProto, files: Files, watched: Iterable[str], tapped: Sequence[str] = (), *,
-    synthetic: bool,
+    proto: ModelProto, files: Files, watched: Iterable[str],
+    tapped: Mapping[str, int] | None = None, *, synthetic: bool,
 ) -> tuple[bytes, Path]:  # fmt: skip
-    """A model that may be changed, with the watched values as outputs, and the folder of weights.
+    """The same of a model that is not one of a file.
 
     Raises:
         RunFailure: the model refers to a file that must not be opened.
     """
     written = proto.SerializeToString()  # a search in it takes a hundredth of a walk
-    if synthetic and b"Loop" in written:
+    may_loop, names_files = synthetic and b"Loop" in written, b"location" in written
+    if may_loop or names_files:
+        proto = _copy(proto)
+    if may_loop:
         bound_loops(proto)
     try:
-        names_files = b"location" in written
         folder = _point_to_files(files, proto) if names_files else files.gathered(())[0]
     except TensorError as error:
         raise RunFailure(str(error)) from error
+    if may_loop or names_files:
+        written = proto.SerializeToString()
+    return bytes(written) + _beside(proto, watched, tapped or {}), folder
+
+
+def _copy(proto: ModelProto) -> ModelProto:
+    from onnx import ModelProto
+
+    copy = ModelProto()
+    copy.CopyFrom(proto)
+    return copy
+
+
+def _beside(proto: ModelProto, watched: Iterable[str], tapped: Mapping[str, int]) -> bytes:
+    """More outputs and taps: who reads a message behind another one takes both as one."""
+    from onnx import ModelProto
+
+    more = ModelProto()
     outputs = {output.name for output in proto.graph.output}
     for name in watched:
         if name not in outputs:
-            proto.graph.output.add(name=name)
+            more.graph.output.add(name=name)
     if tapped:
-        tap(proto, tapped)
-    return bytes(proto.SerializeToString()), folder
+        tap(more, tapped)
+    return bytes(more.SerializeToString())
 
 
 def _point_to_files(files: Files, model: ModelProto) -> Path:

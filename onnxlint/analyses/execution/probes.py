@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Iterable
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -96,8 +96,8 @@ def _narrowed(graph: Graph, shapes: Shapes, scope: Scope) -> set[Value]:
     return read & graph.descendants(fed, by_numbers=True)
 
 
-def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
-    """What `chosen` leaves out, and the ends of fused kernels do not show: see `_is_hidden`.
+def inside(graph: Graph, shapes: Shapes, every: Iterable[Watch]) -> list[Watch]:
+    """What the ends of fused kernels do not show of all that can be watched: see `_is_hidden`.
 
     And every ReLU, for its zeros are none any more where something is added, what a first batch
     normalisation reads, and all of float16: the CPU's fused kernels keep in float32 what a GPU
@@ -123,9 +123,8 @@ def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
 
     return [
         watch
-        for watch in chosen(graph, shapes, every=True)
-        if watch.name not in known and not (watch.sizes_only or watch.integers)
-        if tells(graph.main.values[watch.name])
+        for watch in every
+        if not (watch.sizes_only or watch.integers) and tells(graph.main.values[watch.name])
     ]
 
 

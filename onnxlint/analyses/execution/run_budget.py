@@ -8,16 +8,15 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.watching import Watching
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.static.operation_counts import (
     A_NODE_JUDGED,
     FREE_OPERATIONS,
     OPERATIONS_A_SECOND,
-    loading,
-    running,
+    OperationCounts,
     watching,
 )
-from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import NotApplicable
@@ -102,15 +101,17 @@ class Work:
         self._settled = self._settle()
 
     @classmethod
-    def build(cls, graph: Graph, shapes: Shapes, execution: Execution) -> Work:
+    def build(
+        cls, graph: Graph, counts: OperationCounts, watched: Watching, execution: Execution
+    ) -> Work:
         """Reads it off what the first run showed, and off shapes; nothing where it did not run."""
         attempt, inputs = execution.attempt, execution.inputs
         if not execution.ran or attempt is None:
             return cls(0.0, 0.0)._after(execution)
         sizes = Sizes(inputs.slots, attempt.feeds[0])
-        load, seen = loading(graph), execution.runs[0].types
-        run, look = running(graph, shapes, attempt.sizes, seen), watching(seen)
-        traced = min(execution.samples, DEFAULT_SAMPLES) + execution.samples_inside(graph, shapes)
+        load, seen = counts.loading, execution.runs[0].types
+        run, look = counts.running(attempt.sizes, seen), watching(seen)
+        traced = min(execution.samples, DEFAULT_SAMPLES) + execution.samples_inside(watched)
         allowed = _operations(inputs.settings.budget)
         judged = A_NODE_JUDGED * sum(1 for _ in graph.nodes()) if allowed is None else 0
         return cls(

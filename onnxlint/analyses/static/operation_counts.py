@@ -7,8 +7,9 @@ as long; all figures are rough, for they only have to tell cheap from dear.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.tensors import element_count
@@ -53,18 +54,44 @@ SAMPLES = 3.5
 """What the synthetic samples of one model may cost, as a multiple of loading it and running one."""
 
 
-def loading(graph: Graph) -> float:
-    """Operations of creating a session."""
-    nodes = sum(1 for _ in graph.nodes())
-    weights = sum(tensor.size for _, tensor in graph.tensors)
-    return nodes * A_NODE_LOADED + weights * A_WEIGHT_LOADED
+class OperationCounts:
+    """What loading and running the model costs, in operations; each is counted once."""
 
+    def __init__(self, graph: Graph, shapes: Shapes) -> None:
+        self._graph, self._shapes = graph, shapes
+        self._runs: dict[frozenset[Any], float] = {}
 
-def running(
-    graph: Graph, shapes: Shapes, sizes: Mapping[str, int], seen: Mapping[str, Seen]
-) -> float:
-    """Operations of one run at these sizes, in which such values were seen."""
-    return _Estimate(shapes, sizes, seen).of(graph.main)
+    @classmethod
+    def build(cls, graph: Graph, shapes: Shapes) -> OperationCounts:
+        """Nothing is counted yet."""
+        return cls(graph, shapes)
+
+    @cached_property
+    def loading(self) -> float:
+        """Operations of creating a session."""
+        nodes = sum(1 for _ in self._graph.nodes())
+        weights = sum(tensor.size for _, tensor in self._graph.tensors)
+        return nodes * A_NODE_LOADED + weights * A_WEIGHT_LOADED
+
+    def running(self, sizes: Mapping[str, int], seen: Mapping[str, Seen]) -> float:
+        """Operations of one run at these sizes, in which such values were seen.
+
+        Most are of the sizes that are inferred: so it can be counted before the run.
+        """
+        other = self._other_sizes(sizes, seen)
+        key = frozenset([*sizes.items(), *other.items()])
+        if key not in self._runs:
+            self._runs[key] = _Estimate(self._shapes, sizes, other).of(self._graph.main)
+        return self._runs[key]
+
+    def _other_sizes(self, sizes: Mapping[str, int], seen: Mapping[str, Seen]) -> dict[str, Seen]:
+        """What was seen of other sizes than inferred."""
+        inferred, values = _Estimate(self._shapes, sizes, {}), self._graph.main.values
+        return {
+            name: (dtype, dims)
+            for name, (dtype, dims) in seen.items()
+            if name in values and inferred.dims(values[name]) != dims
+        }
 
 
 def mean_product(graph: Graph, shapes: Shapes) -> float:
@@ -107,7 +134,7 @@ class _Estimate:
         written = 0
         for value in filter(None, node.outputs):
             if value not in self._elements:
-                dims = self._dims(value)
+                dims = self.dims(value)
                 self._elements[value] = self._read(node) if dims is None else element_count(dims)
             written += self._elements[value]
         once = A_NODE + AN_ELEMENT * max(written, 1) + self._products(node, written)
@@ -118,7 +145,7 @@ class _Estimate:
 
     def of_product(self, node: Node) -> float:
         """The multiplications and additions of a node."""
-        if node.output is None or self._dims(node.output) is None:
+        if node.output is None or self.dims(node.output) is None:
             return inf
         return self._products(node, self._count(node.output))
 
@@ -142,16 +169,16 @@ class _Estimate:
         second = node.input(1)
         if op.startswith(("Conv", "QLinearConv", "FusedConv", "DeformConv", "NhwcConv")):
             kernel = node.input(3) if op.startswith("QLinear") else second
-            each = element_count((self._dims(kernel) or (1,))[1:])
+            each = element_count((self.dims(kernel) or (1,))[1:])
             return each * (self._count(node.input(0)) if "Transpose" in op else written)
         if "MatMul" in op or "Gemm" in op:
-            return written * (self._dims(node.input(0)) or (1,))[0 if node.attribute("transA", 0)
+            return written * (self.dims(node.input(0)) or (1,))[0 if node.attribute("transA", 0)
                                                                  else -1]  # fmt: skip
         if op in ("LSTM", "GRU", "RNN"):
-            steps = element_count((self._dims(node.input(0)) or (1,))[:2])
+            steps = element_count((self.dims(node.input(0)) or (1,))[:2])
             return steps * (self._count(second) + self._count(node.input(2)))
         if "Attention" in op:
-            return 2 * written * max((self._dims(node.input(0)) or (1,))[1:] or (1,))
+            return 2 * written * max((self.dims(node.input(0)) or (1,))[1:] or (1,))
         if op.startswith("TreeEnsemble"):
             return AN_ELEMENT * max(1, written) * len(set(node.integers("nodes_treeids") or [0]))
         return 0.0
@@ -161,17 +188,17 @@ class _Estimate:
         scanned = (
             [*node.inputs[-1:], *node.outputs[-1:]] if node.op == "Scan" else node.outputs[-1:]
         )
-        known = (self._dims(value) for value in scanned if value is not None)
+        known = (self.dims(value) for value in scanned if value is not None)
         return max((dims[0] for dims in known if dims), default=UNKNOWN_TRIPS)
 
     def _count(self, value: Value | None) -> int:
         if value is None:
             return 0
         if value not in self._elements:
-            self._elements[value] = element_count(self._dims(value) or ())
+            self._elements[value] = element_count(self.dims(value) or ())
         return self._elements[value]
 
-    def _dims(self, value: Value | None) -> tuple[int, ...] | None:
+    def dims(self, value: Value | None) -> tuple[int, ...] | None:
         """The sizes of a value; None where they are not known."""
         if value is None:
             return None

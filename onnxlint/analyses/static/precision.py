@@ -39,9 +39,9 @@ class Rounding(Struct, frozen=True):
 
     def drawn_by(self, value: Value) -> Node | None:
         """A node that draws random numbers for a value, so that no two runs need agree."""
-        before = self.graph.ancestors([value], by_numbers=True)
-        drawing = (node for node in self.graph.nodes() if node.is_random and node in before)
-        return next((node for node in drawing if self._draws(node)), None)
+        drawing = [node for node in self.graph.nodes() if node.is_random and self._draws(node)]
+        before = self.graph.ancestors([value], by_numbers=True) if drawing else ()
+        return next((node for node in drawing if node in before), None)
 
     def _draws(self, node: Node) -> bool:
         """Whether a dropout drops something; any other random operator draws."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from onnxlint.analyses.execution.probes import ends_kernel, quantiser
 from onnxlint.analyses.static import value_origins
 from onnxlint.analyses.static.layers import Layer, Layers, PathToLayer
+from onnxlint.analyses.static.masked_values import MaskedValues
 from onnxlint.analyses.trace.trace import Observed, Trace
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.crossings import in_order
@@ -18,34 +19,22 @@ from onnxlint.model.graph.operators import (
     AFFINE,
     ENCODING,
     JOINING,
-    MASKING,
     MOVING,
     OWN_SCALE,
-    UNMASKING,
 )
 from onnxlint.model.graph.walk import Walk
-
-MASK_NUMBER = -1e4
-"""A constant with a number as low makes masks: the least of those used is float16's -1e4."""
-
-SUBTRACTED_NUMBER = 6.5e4
-"""A constant as large makes masks where its multiples are subtracted, as XLNet's 1e30 and, in
-float16, 65500."""
-
-SMALL_CONSTANT = 1 << 24
-"""Elements of a constant up to which it is searched for such a number."""
 
 
 class Activations:
     """The recorded values of a model's layers, in the order of the file."""
 
-    def __init__(self, graph: Graph, layers: Layers, trace: Trace) -> None:
-        self._graph, self._layers, self._trace = graph, layers, trace
+    def __init__(self, graph: Graph, layers: Layers, masked: MaskedValues, trace: Trace) -> None:
+        self._graph, self._layers, self._masked, self._trace = graph, layers, masked, trace
 
     @classmethod
-    def build(cls, graph: Graph, layers: Layers, trace: Trace) -> Activations:
+    def build(cls, graph: Graph, layers: Layers, masked: MaskedValues, trace: Trace) -> Activations:
         """Everything is computed on demand."""
-        return cls(graph, layers, trace)
+        return cls(graph, layers, masked, trace)
 
     def of_layers(self) -> Iterator[Observed]:
         """Outputs of affine layers, after what fuses with them: sums, normalisations, activations.
@@ -150,7 +139,13 @@ class Activations:
         outputs = (each for each in self._handed(value) if each.scope is self._graph.main)
         return any(each.is_output for each in outputs)
 
-    def _handed(self, value: Value) -> Iterator[Value]:
+    def _handed(self, value: Value) -> Iterable[Value]:
+        """What it is where it is handed into or out of subgraphs and functions."""
+        if value not in self._graph.crossings.onwards:
+            return (value,)
+        return self._handed_on(value)
+
+    def _handed_on(self, value: Value) -> Iterator[Value]:
         walk = Walk([value])
         for each in walk:
             yield each
@@ -223,20 +218,21 @@ class Activations:
         varying = {one.value for one in fed if one is not None and one.spread}
         before = self._graph.crossings.backwards
 
-        def varies(value: Value | None) -> bool:
-            return value in varying or (
-                value is not None and not varying.isdisjoint(before.get(value, ()))
-            )
+        def vary(values: Sequence[Value | None]) -> bool:
+            if not varying.isdisjoint(values):
+                return True
+            handed = (before[value] for value in values if value in before) if before else ()
+            return not all(map(varying.isdisjoint, handed))
 
         nodes, count = list(in_order(self._graph.main)), -1
         while count < len(varying):
             count = len(varying) if self._graph.functions else sys.maxsize  # bodies of many calls
             for node in nodes:
                 read = node.inputs[:1] if node.op == "CastLike" else node.inputs
-                made = [value for value in node.outputs if value is not None]
-                if node.called is None and any(map(varies, read)) and not self._levels(node):
-                    varying.update(made)
-                varying.update(value for value in made if varies(value))
+                if node.called is None and vary(read) and not self._levels(node):
+                    varying.update(filter(None, node.outputs))
+                elif before:
+                    varying.update(value for value in node.outputs if value and vary([value]))
         return varying
 
     def _levels(self, node: Node) -> bool:
@@ -250,58 +246,4 @@ class Activations:
 
     def is_masked(self, value: Value) -> bool:
         """Whether a value is masked: large negative constants replace elements or are added."""
-        return value in self._masked
-
-    @cached_property
-    def _masked(self) -> set[Value]:
-        sources = {value for value in self._graph.values() if self._makes_masks(value)}
-        masked, nodes = set(sources), list(in_order(self._graph.main))
-        onwards, count = self._graph.crossings.onwards, -1
-        while count < len(masked):
-            count = len(masked) if onwards else sys.maxsize  # without crossings once is enough
-            for node in nodes:
-                masked.update(_masked_by(node, masked, sources))
-            for value in [value for value in masked if value in onwards]:
-                masked.update(onwards[value])
-                sources.update(onwards[value] if value in sources else ())
-        return masked
-
-    def _makes_masks(self, value: Value) -> bool:
-        if MASKING.isdisjoint(node.op for node in value.consumers):
-            return False
-        walk = Walk([value])
-        for source in walk:
-            walk.add(*self._graph.crossings.backwards.get(source, ()))
-            if self._holds_mask(source, value):
-                return True
-        return False
-
-    def _holds_mask(self, value: Value, read: Value) -> bool:
-        """Whether a constant, or what it is called where it is read, has a mask's numbers."""
-        if value.producer is not None and value.producer.op == "ConstantOfShape":
-            array = self._graph.fill(value.producer)
-        else:
-            tensor = self._graph.tensor(value)
-            is_small = tensor is not None and tensor.size <= SMALL_CONSTANT
-            array = self._graph.constant(value) if is_small else None
-        if array is None or not array.size or array.dtype.kind != "f":
-            return False
-        if array.min() <= MASK_NUMBER:
-            return True
-        return bool(array.max() >= SUBTRACTED_NUMBER) and _is_subtracted(read)
-
-
-def _masked_by(node: Node, masked: set[Value], sources: set[Value]) -> Iterator[Value]:
-    """What a node gives that is masked, by what it reads."""
-    read = masked.intersection(filter(None, node.inputs))
-    if (node.op in MASKING and read) or (node.op not in UNMASKING and read - sources):
-        yield from filter(None, node.outputs)
-    elif node.op == "Attention":  # its scores, which it hands out with their mask
-        yield from filter(None, node.outputs[3:])
-
-
-def _is_subtracted(value: Value) -> bool:
-    """Whether its multiples are taken off something."""
-    products = [node.output for node in value.consumers if node.op == "Mul"]
-    readers = [(product, node) for product in products if product for node in product.consumers]
-    return any(node.op == "Sub" and node.input(1) is product for product, node in readers)
+        return value in self._masked.values

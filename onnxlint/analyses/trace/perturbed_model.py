@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from onnxlint.analyses.execution.lanes import lanes
 from onnxlint.analyses.execution.probed_session import runnable
 from onnxlint.analyses.execution.tapped_model import can_tap
+from onnxlint.analyses.execution.watching import Watching
 from onnxlint.analyses.static.dominators import Chain, longest_chain
-from onnxlint.analyses.static.operation_counts import FREE_OPERATIONS, running
-from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.model.graph.graph import Graph
+from onnxlint.analyses.static.operation_counts import FREE_OPERATIONS, OperationCounts
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import SIZE_OPS
 
@@ -33,13 +31,14 @@ RUNS = 20
 class PerturbedModel:
     """The longest chain of layers, and the model whose values on it are compared."""
 
-    def __init__(self, graph: Graph, shapes: Shapes) -> None:
-        self._graph, self._shapes = graph, shapes
+    def __init__(self, watched: Watching, counts: OperationCounts) -> None:
+        self._watched, self._counts = watched, counts
+        self._graph, self._shapes = watched.graph, watched.shapes
 
     @classmethod
-    def build(cls, graph: Graph, shapes: Shapes) -> PerturbedModel:
+    def build(cls, watched: Watching, counts: OperationCounts) -> PerturbedModel:
         """Nothing is written yet."""
-        return cls(graph, shapes)
+        return cls(watched, counts)
 
     @cached_property
     def chain(self) -> Chain:
@@ -73,7 +72,7 @@ class PerturbedModel:
     def _runs_alone(self, kept: list[Node]) -> bool:
         """Whether a run may be compared with an earlier one: it is small, and nothing is chosen by
         numbers that change."""
-        graph, shapes, flow = self._graph, self._shapes, self.chain.flow
+        shapes, flow = self._shapes, self.chain.flow
         known = [
             shapes.of(value) for value in (*self.chain.cuts, *(e.value for e in self.chain.ends))
         ]
@@ -82,7 +81,7 @@ class PerturbedModel:
         return (
             are_floats
             and size <= REMEMBERED_BYTES
-            and lanes(graph, shapes) > 1
+            and self._watched.lanes > 1
             and not any(_chooses(node, flow) for node in kept)
         )
 
@@ -100,7 +99,7 @@ class PerturbedModel:
 
     def foresee(self) -> Iterator[None]:
         """Looks for the chain, and writes it where it is as good as certain that it will be run."""
-        is_small = running(self._graph, self._shapes, {}, {}) * RUNS <= FREE_OPERATIONS
+        is_small = self._counts.running({}, {}) * RUNS <= FREE_OPERATIONS
         for part in ("chain", "plan", "runnable") if is_small else ("chain",):
             getattr(self, part)
             yield

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import Runner
+from onnxlint.analyses.execution.watching import Watching
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.contract import Contract
-from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.trace import Observed, Trace
-from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 
 if TYPE_CHECKING:
@@ -26,27 +25,25 @@ class PromisedValues:
     graph are watched in another run, unoptimised.
     """
 
-    def __init__(
-        self, graph: Graph, shapes: Shapes, contract: Contract, trace: Trace, worker: Worker
-    ) -> None:
-        self._graph, self._shapes, self._contract = graph, shapes, contract
+    def __init__(self, watched: Watching, contract: Contract, trace: Trace, worker: Worker) -> None:
+        self._watched, self._contract = watched, contract
         self._trace, self._worker = trace, worker
 
     @classmethod
     def build(
-        cls, graph: Graph, shapes: Shapes, contract: Contract, trace: Trace, worker: Worker
+        cls, watched: Watching, contract: Contract, trace: Trace, worker: Worker
     ) -> PromisedValues:
         """Nothing is run again yet.
 
         Raises:
             Unavailable: the model did not run.
         """
-        return cls(graph, shapes, contract, trace, worker)
+        return cls(watched, contract, trace, worker)
 
     def of(self, value: Value) -> Observed | None:
         """What was seen of a promised value; None where no run shows it."""
         known = self._recorded(value)
-        if known is not None or value.scope is not self._graph.main:
+        if known is not None or value.scope is not self._watched.graph.main:
             return known
         seen = self._again.get(value.name)
         return Observed(value, seen, self._trace.samples) if seen and seen.elements else None
@@ -62,9 +59,7 @@ class PromisedValues:
         execution: Execution = self._trace.execution
         if execution.attempt is None or not names:
             return {}
-        runner = Runner(
-            self._graph, self._shapes, self._worker, synthetic=execution.synthetic
-        )  # fmt: skip
+        runner = Runner(self._watched, self._worker, synthetic=execution.synthetic)
         with suppress(RunFailure, WorkerDied):  # as it ships it did run
             if runner.open_only(names):
                 return runner.run_all(execution.attempt)[1]

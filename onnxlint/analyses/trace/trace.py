@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.body_values import Within
 from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.probes import dequantised, quantiser
 from onnxlint.contributions import Contributions
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.crossings import in_order
@@ -502,8 +503,6 @@ class Trace:
 
 def _quantised_name(value: Value) -> str:
     """The name of the integers that stand for a value: it is only quantised, or made of them."""
-    from onnxlint.analyses.execution.probes import dequantised, quantiser
-
     reader = quantiser(value)
     integers = reader.output if reader is not None else dequantised(value)
     return "" if integers is None else integers.name

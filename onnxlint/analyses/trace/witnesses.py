@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.probed_session import Runner
+from onnxlint.analyses.execution.watching import Watching
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
-from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.trace import Contamination, Trace
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.file.errors import DataError
-from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node
 from onnxlint.settings import Settings
 from onnxlint.severity import Severity
@@ -108,14 +107,15 @@ class Witnesses:
 
     @classmethod
     def build(
-        cls, graph: Graph, shapes: Shapes, trace: Trace, worker: Worker, settings: Settings
+        cls, watched: Watching, trace: Trace, worker: Worker, settings: Settings
     ) -> Witnesses:
         """Runs and writes nothing yet.
 
         Raises:
             Unavailable: the model did not run.
         """
-        return cls(trace, Runner(graph, shapes, worker), settings.witnesses, graph.model.path)
+        model = watched.graph.model.path
+        return cls(trace, Runner(watched, worker), settings.witnesses, model)
 
     def of(
         self, found: Contamination, code: str, feeds: Sequence[Feed] | None = None

@@ -32,7 +32,8 @@ class Crossings:
         self, values: Iterable[Value], *, by_numbers: bool = False
     ) -> set[Node | Value]:
         """Those of the graph, through calls of functions, too."""
-        return reach(values, self._flows_to, SIZE_OPS if by_numbers else ())
+        step = self._flows_to if self.onwards else flows_to
+        return reach(values, step, SIZE_OPS if by_numbers else ())
 
     def _flows_to(self, vertex: Vertex) -> Collection[Vertex | None]:
         onwards = self.onwards.get(vertex) if isinstance(vertex, Value) else None

@@ -101,6 +101,8 @@ class Worker:
         self.peak = 0
         """Bytes of memory that the process took at most, as far as it told."""
         self._owes_reply = False
+        self._has_replied = False
+        """Whether the process is loaded, and so reads what it is sent at once."""
         self.meanwhile: Meanwhile = nothing
         """What is done, piece by piece, while the process is waited for."""
         self.first: Callable[[], None] | None = None
@@ -116,6 +118,7 @@ class Worker:
         if self._process is not None and self._process.poll() is None:
             return
         self._end()
+        self._has_replied = False
         self._process = self._taken_over() or subprocess.Popen(
             command(self.module, self.memory_limit or 0, os.getpid()),
             stdin=subprocess.PIPE,
@@ -248,6 +251,10 @@ class Worker:
             process.wait()
         self._log.close()
 
+    def end(self) -> None:
+        """Ends the process, and does not wait for that: nobody asks it any more."""
+        self._end()
+
     def _end(self) -> None:
         if self._process is not None:
             self.session += 1
@@ -266,7 +273,6 @@ class Worker:
 
         if self._owes_reply:
             raise RuntimeError(f"{doing} while the worker process still owes a reply")
-        return_freed_memory()
         process = self._process
         if process is None:
             raise WorkerDied(f"the worker process exited before {doing}")
@@ -283,7 +289,7 @@ class Worker:
         try:
             with Alarm.waiting(), _ended_late(process, allowed, is_late):
                 patience = _Patience(allowed, self._left, self._one_piece)
-                reply = _exchange(process, request, patience)
+                reply = _exchange(process, request, patience, is_read=self._has_replied)
         except TimeoutError:
             is_late.set()
             reply = None
@@ -296,6 +302,7 @@ class Worker:
             death = self._out_of_time(doing) if is_late.is_set() else self._death(doing)
             self._end()
             raise death
+        self._has_replied = True
         if isinstance(reply, Failed):
             self._raise(reply.message, doing)
         return reply
@@ -353,6 +360,8 @@ class Workers:
 
     def __init__(self) -> None:
         self._workers: dict[tuple[float, int | None], Worker] = {}
+        self.is_last = False
+        """Whether the model that is judged is the last one."""
 
     def with_limits(self, time_limit: float, memory_limit: int | None) -> Worker:
         """A worker with these limits, started."""
@@ -369,8 +378,12 @@ class Workers:
         self._workers.clear()
 
 
-def _exchange(process: Process, request: Request, patience: _Patience) -> Reply | None:
-    """Sends a request and waits for the reply; None where the worker is gone.
+def _exchange(
+    process: Process, request: Request, patience: _Patience, *, is_read: bool
+) -> Reply | None:
+    """Sends a request, which may be read at once, and waits for the reply.
+
+    None where the worker is gone.
 
     Raises:
         TimeoutError: it took too long.
@@ -381,7 +394,8 @@ def _exchange(process: Process, request: Request, patience: _Patience) -> Reply 
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        protocol.send(_Written(process.stdin, patience), request)
+        protocol.send(_Written(process.stdin, patience, is_read=is_read), request)
+        return_freed_memory()
         return protocol.read_reply(_Timed(process.stdout.fileno(), patience))
     except TimeoutError:
         raise
@@ -427,14 +441,16 @@ class _Patience:
         self._deadline, self._last = now + seconds, now + most
         self._meanwhile = meanwhile
 
-    def wait(self, pipe: int, *, to_write: bool = False) -> None:
+    def wait(self, pipe: int, *, to_write: bool = False, is_soon: bool = False) -> None:
         """Until a pipe can be read, or written, where pipes can be waited for.
+
+        `is_soon`: whoever is at the other end is at it, and would have to wait for a piece of work.
 
         Raises:
             TimeoutError: the time is over.
         """
-        while _CAN_WAIT and not _is_ready(pipe, 0, to_write) and self._does_a_piece():
-            pass
+        while _CAN_WAIT and not is_soon and not _is_ready(pipe, 0, to_write):
+            is_soon = not self._does_a_piece()
         left = self._deadline - time.monotonic()
         if left <= 0 or (_CAN_WAIT and not _is_ready(pipe, left, to_write)):
             raise TimeoutError
@@ -454,8 +470,8 @@ def _is_ready(pipe: int, seconds: float, to_write: bool) -> bool:
 class _Written:
     """Writes a pipe while it is patient: a worker may not read what it is sent."""
 
-    def __init__(self, stream: IO[bytes], patience: _Patience) -> None:
-        self._stream, self._patience = stream, patience
+    def __init__(self, stream: IO[bytes], patience: _Patience, *, is_read: bool) -> None:
+        self._stream, self._patience, self._is_read = stream, patience, is_read
 
     def write(self, data: bytes, /) -> int:
         """All of it.
@@ -467,7 +483,7 @@ class _Written:
             return self._stream.write(data)
         pipe, left = self._stream.fileno(), memoryview(data)
         while left:
-            self._patience.wait(pipe, to_write=True)
+            self._patience.wait(pipe, to_write=True, is_soon=self._is_read)
             left = left[os.write(pipe, left[:_AT_ONCE]) :]
         return len(data)
 
@@ -482,12 +498,14 @@ class _Timed:
 
     def __init__(self, pipe: int, patience: _Patience) -> None:
         self._pipe, self._patience = pipe, patience
+        self._has_begun = False
 
     def read(self, size: int) -> bytes:
         """So many bytes; fewer where the pipe ends."""
         parts: list[bytes] = []
         while size > 0:
-            self._patience.wait(self._pipe)
+            self._patience.wait(self._pipe, is_soon=self._has_begun)
+            self._has_begun = True
             part = os.read(self._pipe, min(size, _AT_ONCE))
             if not part:
                 self._patience.wait(self._pipe)  # ended late, where pipes cannot be waited for
