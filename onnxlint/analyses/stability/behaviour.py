@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Level
     from onnxlint.types import Array, Feed, Outputs
 
-    Way = tuple[str, int, Feed]
-    """An axis, another size of it, and what is fed then."""
+    Way = tuple[str, int, Mapping[str, int]]
+    """An axis, another size of it, and all sizes that change then."""
 
 T = TypeVar("T")
 
@@ -273,12 +273,12 @@ class Behaviour:
         self._work.check(Question.BATCH)
         symbol, sizes = self.sizes.batch, self._work.batches(count)
         pair = self._two_as_one() if 2 in sizes else None
-        feeds = [
+        feeds = (
             pair if pair is not None and size == 2
             else self.sizes.with_batch(base, [row % count for row in range(size)])
             for size in sizes
-        ]  # fmt: skip
-        trials = self._trials([(symbol, *each) for each in zip(sizes, feeds, strict=True)])
+        )  # fmt: skip
+        trials = self._trials([(symbol, size) for size in sizes], feeds)
         if pair is not None:
             self._together = trials[sizes.index(2)].outputs or {}
         return ResizedAxis(symbol, count, self._place_of(symbol), trials)
@@ -332,7 +332,7 @@ class Behaviour:
         if not self._axes_to_vary or not self._work.asks(Question.AXES):
             return []
         ways = [self._ways(symbol) for symbol in self._axes_to_vary[:MOST_SYMBOLS]]
-        firsts = self._trials([next(each) for each in ways])
+        firsts = self._varied([next(each) for each in ways])
         return [self._axis(*each) for each in zip(firsts, ways, strict=True)]
 
     @property
@@ -352,9 +352,9 @@ class Behaviour:
         if self._unoptimisable is not None:
             return [Divergence(self._first_refused(), refusal=self._unoptimisable)]
         self._work.check(Question.OPTIMISED)
-        if not self._reruns.is_open_as_written:
-            _ = self._twice  # in this order: it is loaded so
-        written, shipped = self._written, self._twice[0]
+        if self._reruns.is_open_as_written:
+            _ = self._written  # as long as it is
+        shipped, written = self._twice[0], self._written  # in this order: it is loaded so
         if isinstance(written, RuntimeFailure):
             return [Divergence("none", refusal=written)]
         found = self._differences(written, shipped)
@@ -452,26 +452,25 @@ class Behaviour:
         for together in ([symbol], tied) if len(tied) > 1 else ([symbol],):
             for size in other_sizes(base):
                 self._work.check_size(max(1, size / base) ** len(together))
-                yield (
-                    symbol,
-                    size,
-                    self.sizes.resized(self._feeds[0], dict.fromkeys(together, size)),
-                )
+                yield symbol, size, dict.fromkeys(together, size)
 
     def _axis(self, first: Resized, ways: Iterator[Way]) -> ResizedAxis:
         """The first way that was tried, and others until one succeeds."""
         symbol, trials = first.symbol, [first]
         while trials[-1].refusal is not None and (way := next(ways, None)) is not None:
-            trials += self._trials([way])
+            trials += self._varied([way])
         return ResizedAxis(symbol, self.sizes.base[symbol], self._place_of(symbol), trials)
 
-    def _trials(self, ways: Sequence[Way]) -> list[Resized]:
-        found = self._all_attempted([feed for _, _, feed in ways])
+    def _varied(self, ways: Sequence[Way]) -> list[Resized]:
+        feeds = (self.sizes.resized(self._feeds[0], changed) for _, _, changed in ways)
+        return self._trials([(symbol, size) for symbol, size, _ in ways], feeds)
+
+    def _trials(self, asked: Sequence[tuple[str, int]], feeds: Iterable[Feed]) -> list[Resized]:
         return [
-            Resized(symbol, size, self._place_of(symbol), refusal=each)
-            if isinstance(each, RuntimeFailure)
-            else Resized(symbol, size, self._place_of(symbol), outputs=each)
-            for (symbol, size, _), each in zip(ways, found, strict=True)
+            Resized(symbol, size, self._place_of(symbol), refusal=found)
+            if isinstance(found, RuntimeFailure)
+            else Resized(symbol, size, self._place_of(symbol), outputs=found)
+            for (symbol, size), found in zip(asked, self._all_attempted(feeds), strict=True)
         ]
 
     def _place_of(self, symbol: str) -> Place:
@@ -505,7 +504,7 @@ class Behaviour:
     ) -> Outputs | RuntimeFailure:
         return self._told(partial(self._reruns.outputs, feed, level, fresh=fresh))
 
-    def _all_attempted(self, feeds: Sequence[Feed]) -> list[Outputs | RuntimeFailure]:
+    def _all_attempted(self, feeds: Iterable[Feed]) -> list[Outputs | RuntimeFailure]:
         return [*map(self._told, self._reruns.answers(feeds))]
 
     def _told(self, run: Callable[[], T]) -> T | RuntimeFailure:
