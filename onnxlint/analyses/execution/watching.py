@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from onnxlint.analyses.execution.lanes import lanes
 from onnxlint.analyses.execution.probes import chosen, constants, inside
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 class Watching:
     """Looked up once, however often the model is loaded."""
+
+    effort: ClassVar = 0  # no rule runs later for it
 
     def __init__(self, graph: Graph, shapes: Shapes) -> None:
         self.graph, self.shapes = graph, shapes

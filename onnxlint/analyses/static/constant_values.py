@@ -36,6 +36,9 @@ MOST_FORESEEN = 1 << 24
 """Elements of all constants up to which they are looked at before anybody asks: a choice, a tenth
 of a second at most."""
 
+NODES_A_STEP = 64
+"""Less than a millisecond: whoever is waited for may be there after it."""
+
 _MS = "com.microsoft::"
 _ML = "ai.onnx.ml::"
 
@@ -89,16 +92,22 @@ class Constancy:
         """Learns of the outputs, of whose samples many look alike, where that takes little."""
         if sum(tensor.size for _, tensor in self._graph.tensors) <= MOST_FORESEEN:
             for value in self._graph.outputs:
-                self.proof(value)
-                yield
+                yield from self._learning(value)
 
     def proof(self, value: Value) -> Fact | None:
         """Where an input's numbers cease to matter to a value; None where that is not proven."""
-        for node in self._before(value):
-            if any(made is not None and made not in self._facts for made in node.outputs):
-                self._learn(node)
+        for _ in self._learning(value):
+            pass
         fact = self._of(value)
         return fact if fact.fixed and fact.ended_at is not None else None
+
+    def _learning(self, value: Value) -> Iterator[None]:
+        """Learns what a value depends on, so many nodes in a step."""
+        for number, node in enumerate(self._before(value), 1):
+            if any(made is not None and made not in self._facts for made in node.outputs):
+                self._learn(node)
+            if number % NODES_A_STEP == 0:
+                yield
 
     def _learn(self, node: Node) -> None:
         """Takes down what is known of the outputs: beyond the first only where all are alike."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from functools import cached_property
+from typing import ClassVar
 
 from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
@@ -25,6 +26,8 @@ SMALL_CONSTANT = 1 << 24
 
 class MaskedValues:
     """Where masks are made, and how far they go."""
+
+    effort: ClassVar = 0  # no rule runs later for it
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.tensors import element_count
@@ -56,6 +56,8 @@ SAMPLES = 3.5
 
 class OperationCounts:
     """What loading and running the model costs, in operations; each is counted once."""
+
+    effort: ClassVar = 0  # no rule runs later for it
 
     def __init__(self, graph: Graph, shapes: Shapes) -> None:
         self._graph, self._shapes = graph, shapes
