@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -199,8 +200,11 @@ class _Trials:
     def of(self, asked: list[tuple[Value, Slot, list[Value]]]) -> list[Variation]:
         """What each input changed, of those with something to try.
 
-        Small ones are tried at once, large ones are in memory one after the other.
+        Small ones are tried at once, large ones are in memory one after the other. To change the
+        only input is to feed another sample, which has been done.
         """
+        if len(self._inputs.slots) == 1 and (others := self._other_samples(asked[0][1])):
+            return self._of_samples(*asked[0], others)
         is_small = sum(array.nbytes for array in self._feeds[0].values()) <= TOGETHER_BYTES
         groups = [asked] if is_small else [[each] for each in asked]
         return [result for group in groups for result in self._of(group)]
@@ -219,6 +223,26 @@ class _Trials:
             for (trial, _), answer in zip(changes, self._reruns.answers(feeds), strict=True):
                 trial.take(self._base, answer())
         yield from filter(None, (trial.result(first, self._samples) for trial in trials))
+
+    def _other_samples(self, slot: Slot) -> list[int]:
+        """The first runs of the samples that differ from the first one, if there are so many."""
+        first, others = self._feeds[0][slot.name], range(1, len(self._feeds))
+        differing = (
+            number for number in others
+            if (array := self._feeds[number][slot.name]).shape == first.shape
+            and not same_array(array, first)
+        )  # fmt: skip
+        found = [*islice(differing, VARIATIONS)]
+        return found if len(found) == VARIATIONS else []
+
+    def _of_samples(
+        self, value: Value, slot: Slot, outputs: list[Value], others: list[int]
+    ) -> list[Variation]:
+        trial = _Trial(value, slot, self._judged(outputs), [])
+        for number in others:
+            trial.take(self._base, self._reruns.of_samples(number))
+        found = trial.result(self._feeds[0], self._samples)
+        return [found] if found is not None else []
 
     def _judged(self, outputs: list[Value]) -> list[Value]:
         return [output for output in outputs if _is_judged(self._base.get(output.name))]

@@ -19,6 +19,7 @@ from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.operators import DEQUANTIZE, QUANTIZE
 from onnxlint.model.graph.place import Place
 from onnxlint.report import TraceRow
 from onnxlint.severity import Severity
@@ -246,6 +247,7 @@ class Trace:
 
     def __init__(self, graph: Graph, execution: Execution, within: Within) -> None:
         self._graph = graph
+        self._quantises = not (QUANTIZE | DEQUANTIZE).isdisjoint(graph.ops)
         self.execution, self.within = execution, within
         self.samples = execution.samples
         self.synthetic = execution.synthetic
@@ -306,7 +308,7 @@ class Trace:
         if value is None or value.scope is not self._graph.main:
             return None if value is None else self._within(value)
         watched, count = self.execution.statistics, self.samples
-        seen = watched.get(value.name) or watched.get(_quantised_name(value))
+        seen = watched.get(value.name) or watched.get(self._quantised_name(value))
         if seen is None and value.producer is None:
             seen = self._fed.get(value.name)
         if seen is None:
@@ -315,12 +317,23 @@ class Trace:
 
     def _within(self, value: Value) -> Observed | None:
         """What was seen of a value in a subgraph or a function."""
-        for name in (value.name, _quantised_name(value)):
+        for name in (value.name, self._quantised_name(value)):
             inner = value.scope.values.get(name)
             seen = None if inner is None else self.within.statistics.get(inner)
             if inner is not None and seen is not None:
                 return Observed(value, seen, self.within.samples[inner]) if seen.elements else None
         return None
+
+    def _quantised_name(self, value: Value) -> str:
+        """The name of the integers that stand for a value: it is only quantised, or made of them.
+
+        Most models have no such values, and thousands of others.
+        """
+        if not self._quantises:
+            return ""
+        reader = quantiser(value)
+        integers = reader.output if reader is not None else dequantised(value)
+        return "" if integers is None else integers.name
 
     def _inside(self, value: Value) -> Observed | None:
         """What a fused kernel hides of a value, or its quantised numbers."""
@@ -499,13 +512,6 @@ class Trace:
             array = self._graph.constant(value)
             self._constants[value] = None if array is None else measure(array)
         return self._constants[value]
-
-
-def _quantised_name(value: Value) -> str:
-    """The name of the integers that stand for a value: it is only quantised, or made of them."""
-    reader = quantiser(value)
-    integers = reader.output if reader is not None else dequantised(value)
-    return "" if integers is None else integers.name
 
 
 def _read(node: Node) -> Iterator[Value]:
