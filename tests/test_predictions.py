@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.execution.reruns import Reruns
 from onnxlint.analyses.execution.worker import Worker
 from onnxlint.analyses.predictions.outputs import Outputs
 from onnxlint.analyses.predictions.predictions import Prediction, Predictions
@@ -406,6 +407,20 @@ def test_masks_and_what_was_made_up_are_not_judged(name: str) -> None:
     {{ f = Cast<to = 1>({name}) d = Mul(f, zero) y = Add(x, d) }}"""
     assert not findings(input_insensitive, text)
     assert findings(input_insensitive, text.replace(name, "marks"))
+
+
+ONLY_INPUT = """net (float[1, 4] x) => (float[1, 2] y, float[1, 4] v)
+<float[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}, float[2] b = {0.5, 0.25},
+float far = {-999}> { h = MatMul(x, w) f = Add(h, far) r = Relu(f) y = Add(r, b) v = Exp(x) }"""
+
+
+def test_samples_of_the_only_input_are_the_changes_of_it(monkeypatch):
+    """The first output is the same for all of them, the second is not."""
+    asked = []
+    monkeypatch.setattr(Reruns, "answers", lambda *_: asked.append(True))
+    (found,) = judged(input_insensitive, ONLY_INPUT).findings
+    assert found.place.value == "y"
+    assert not asked
 
 
 @pytest.mark.parametrize(
