@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from itertools import chain
@@ -37,10 +36,6 @@ if TYPE_CHECKING:
 RULE_SHARE = 0.25
 """Of the time limit, what one rule may take before it counts as hanging; the median rule takes a
 millisecond. Analyses that it asks for, and processes that it waits for, do not count."""
-
-
-PIECE_SECONDS = 0.001
-"""So long steps are taken one after the other before it is looked whether somebody still waits."""
 
 
 LEAST_RULE_SECONDS = 1.0
@@ -127,11 +122,9 @@ class RuleRunner:
         before = self._doing
         self._watcher.begins(f"analyses for {rule.name}", rule)
         is_more = False
-        end = time.monotonic() + PIECE_SECONDS
         try:
             with self._alarm():
-                while (is_more := next(steps, False)) and time.monotonic() < end:
-                    pass
+                is_more = next(steps, False)
         except BaseException as error:
             if self._is_not_of_a_rule(error):
                 raise
