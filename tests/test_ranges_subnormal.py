@@ -63,6 +63,17 @@ def test_of_linear_models(number):
     sounding.check_run(ranges, {"x": np.full((1, COUNT), number, np.float32)})
 
 
+@pytest.mark.parametrize("small", ["1e-30", "1e-3"])
+@given(number=st.one_of(st.floats(2.0**-149, 2.0**-140, width=32), st.floats(0, 1, width=32)))
+@example(number=1e-15)
+@example(number=2.0**-149)
+def test_of_multiples_that_vanished_before_they_grew(small, number):
+    k = f"k = Constant<value = float {{{small}}}>()"
+    sounding = model(f"{k} n = Mul(x, k) m = Div(n, k) z = Sub(x, m)")
+    ranges = sounding.check({"x": Box(np.float64(0), np.float64(number))}, points=3)
+    sounding.check_run(ranges, {"x": np.full((1, 1, 1, COUNT), number, np.float32)})
+
+
 def test_products_of_zeros_are_zero():
     for body in (BODIES["matrix product of two"], BODIES["sum of squares"], BODIES["length"]):
         ranges = model(body).check({"x": Box(np.float64(0), np.float64(0))})
