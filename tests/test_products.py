@@ -5,10 +5,10 @@ from __future__ import annotations
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis.extra.numpy import arrays
 
-from onnxlint.analyses.ranges.transfers.contraction import by_weights
+from onnxlint.analyses.ranges.transfers.contraction import FEW_ROWS, by_boxes, by_weights
 from onnxlint.runtime.statistics import products as module
 from onnxlint.runtime.statistics.products import _by_numpy, products
 
@@ -68,20 +68,69 @@ def test_there_are_no_sums_of_what_is_no_number(layout, number, place):
     assert _by_numpy(weights, *vectors(weights, 0)) is None
 
 
-@pytest.mark.parametrize("is_compiled", [True, False])
-@given(data=st.data(), weights=WEIGHTS)
-def test_sums_hold_every_product(is_compiled, data, weights):
-    terms = len(weights)
-    corners = arrays(np.float64, (2, 2, terms), elements=st.floats(-1e30, 1e30))
-    ends = data.draw(corners)
+NUMBERS = st.one_of(st.floats(-1e30, 1e30), st.floats(-1e-307, 1e-307))
+CASES = WEIGHTS.flatmap(
+    lambda weights: st.tuples(
+        st.just(weights),
+        arrays(np.float64, (2, 2, len(weights)), elements=NUMBERS),
+        arrays(np.float64, (2, len(weights)), elements=st.floats(0, 1)),
+    )
+)
+LEAST = 2.0**-1074
+"""Half of it is 0, so that a box of it alone has no centre."""
+
+
+def one(weight, low, high, share):
+    """A case of one product of each row."""
+    ends = np.array([[[low]] * 2, [[high]] * 2], np.float64)
+    return np.array([[weight]], np.float32), ends, np.array([[share]] * 2, np.float64)
+
+
+def by_one_box(low, high, weights, terms):
+    low, high = low.min(axis=-1, keepdims=True), high.max(axis=-1, keepdims=True)
+    return by_doubles(low, high, weights, terms)
+
+
+def by_many_rows(low, high, weights, terms):
+    times = FEW_ROWS // len(low) + 1
+    sums = by_weights(np.tile(low, (times, 1)), np.tile(high, (times, 1)), weights, terms)
+    return sums.each(lambda array: array[: len(low)])
+
+
+def by_doubles(low, high, weights, terms):
+    return by_weights(low, high, weights.astype(np.float64), terms)
+
+
+def by_two_boxes(low, high, weights, terms):
+    return by_boxes(low, high, *[weights.astype(np.float64)] * 2, terms)
+
+
+WAYS = {
+    "compiled": by_weights,
+    "numpy": by_weights,
+    "many rows": by_many_rows,
+    "one box": by_one_box,
+    "doubles": by_doubles,
+    "two boxes": by_two_boxes,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@given(CASES)
+@example(one(5, LEAST, LEAST, 0))
+@example(one(2.0**99, LEAST, 3 * LEAST, 0))
+@example(one(2.0**99, -LEAST, 0, 1))
+@example(one(2.0**-149, 2.0**-900, 2.0**-900, 0))
+def test_sums_hold_every_product(way, case):
+    weights, ends, share = case
     low, high = ends.min(axis=0), ends.max(axis=0)
-    share = data.draw(arrays(np.float64, (2, terms), elements=st.floats(0, 1)))
     inside = np.clip(low + share * (high - low), low, high)
     with pytest.MonkeyPatch.context() as patch:
-        if not is_compiled:
+        if way == "numpy":
             patch.setattr(module, "compiled", lambda: None)
-        sums = by_weights(low, high, weights, terms)
-    exact = inside.astype(np.longdouble) @ weights.astype(np.longdouble)
+        sums = WAYS[way](low, high, weights, len(weights))
+    each = inside.astype(np.longdouble)[..., None] * weights.astype(np.longdouble)
+    exact = np.where(np.abs(each) * 2 <= LEAST, 0, each).sum(axis=-2)  # 0 to any kernel
     assert (sums.low <= exact).all()
     assert (exact <= sums.high).all()
     assert (

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from soundness import Box, Sounding, boxes
 
@@ -94,6 +94,12 @@ CASES = [
 ]
 
 
+UNDER_ONE_PEAK = {peak: Box(np.zeros(4), np.array([0.0, 0.0, 0.0, peak])) for peak in (8, 36, 1000)}
+"""What the powers of the others add to that of the peak is rounded, or lost."""
+FAR_APART = Box(*[np.array([-10.42439, 1.65034, -1.4345376, -81.22454])] * 2)
+"""Distances of which float32 rounds 4e-6 off, and so of each power."""
+
+
 @pytest.mark.parametrize(("name", "dtype"), CASES)
 @given(
     x=st.one_of(
@@ -102,6 +108,10 @@ CASES = [
     ),
     seed=st.integers(0, 99),
 )  # fmt: skip
+@example(x=UNDER_ONE_PEAK[8], seed=0)
+@example(x=UNDER_ONE_PEAK[36], seed=0)
+@example(x=UNDER_ONE_PEAK[1000], seed=0)
+@example(x=FAR_APART, seed=0)
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_of_boxes(name, dtype, x, seed):
     most = 65504 if dtype == "float16" else np.inf

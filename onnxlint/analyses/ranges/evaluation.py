@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from onnxlint.analyses.ranges import types
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import Part, Range, precision, settled
+from onnxlint.analyses.ranges.range import Part, Range, precision, settled, smallest
 from onnxlint.analyses.ranges.registry import Transfer
 from onnxlint.analyses.ranges.transfers import is_pointwise, relations_of, transfer_of
 from onnxlint.analyses.ranges.world import Knowledge, World
@@ -233,7 +233,7 @@ class Evaluation(Knowledge):
         form = self.world.forms.of(value)
         if not _is_related(node, form) or not all(self.of(v).is_finite for v in node.inputs):
             return made
-        low, high = self._ends(form, precision(element_type))
+        low, high = self._ends(form, element_type)
         shape = np.broadcast_shapes(low.shape, made.low.shape)
         if np.prod(shape, dtype=int) > made.low.size:
             low, high = low.min(), high.max()
@@ -242,17 +242,18 @@ class Evaluation(Knowledge):
             return made
         return replace(made, low=low, high=high, loose=made.loose and form.single is None)
 
-    def _ends(self, form: Form, eps: float) -> tuple[Any, Any]:
+    def _ends(self, form: Form, element_type: int) -> tuple[Any, Any]:
         """The ends of a sum: of each value together, and what the steps were rounded by."""
         forms, low, high = self.world.forms, np.asarray(form.constant), np.asarray(form.constant)
         for number, slope in form.slopes.items():
             least, most = slope.ends(self.of(forms.values[number]))
             low, high = low + least, high + most
+        lost = form.lost * smallest(element_type) if form.lost else 0.0
         if form.is_exact:
-            return low, high
+            return low - lost, high + lost
         size = sum(weight * (self.of(forms.values[number]).magnitude if number >= 0 else 1.0)
                    for number, weight in form.touched.items())  # fmt: skip
-        slip = len(form.touched) * 4 * eps * size
+        slip = len(form.touched) * 4 * precision(element_type) * size + lost
         return low - slip, high + slip
 
     # types

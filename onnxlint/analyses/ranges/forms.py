@@ -59,11 +59,16 @@ class Form(Struct, frozen=True):
 
     `touched` has what was added on the way, also what was taken away again: by it the sum is off,
     as each step rounds. Numbers of values to the sum of their factors' magnitudes; -1 stands for 1.
+
+    A product may be subnormal, and lose half of the least number: `made_small` counts steps that
+    may do so, and `lost` is what later factors make of that, in least numbers.
     """
 
     constant: float = 0.0
     slopes: Mapping[int, Slope] = field(default_factory=dict)
     touched: Mapping[int, float] = field(default_factory=dict)
+    made_small: int = 0
+    lost: float = 0.0
 
     @classmethod
     def of(cls, constant: float) -> Form:
@@ -77,12 +82,18 @@ class Form(Struct, frozen=True):
         left = {number: slope for number, slope in slopes.items() if slope != Slope()}
         touched = Counter(self.touched)
         touched.update(other.touched)
-        return Form(self.constant + other.constant, left, touched)
+        small, lost = self.made_small + other.made_small, self.lost + other.lost
+        return Form(self.constant + other.constant, left, touched, small, lost)
 
     def __mul__(self, factor: float) -> Form:
         slopes = {number: slope * factor for number, slope in self.slopes.items() if factor}
         touched = {number: size * abs(factor) for number, size in self.touched.items()}
-        return Form(self.constant * factor, slopes, touched)
+        small, lost = self.made_small, self.lost
+        if abs(factor) < 1:
+            small += 1
+        elif abs(factor) > 1:
+            small, lost = 0, (small + lost) * abs(factor)
+        return Form(self.constant * factor, slopes, touched, small, lost)
 
     @property
     def is_exact(self) -> bool:
@@ -184,7 +195,9 @@ class Forms:
     @staticmethod
     def _bent(kind: str | None, read: Form, up: Form) -> Form | None:
         made = {"relu": up, "abs": up * 2.0 + read * -1.0, "min": read + up * -1.0}.get(kind or "")
-        return None if made is None else replace(made, touched=read.touched)
+        if made is None:
+            return None
+        return replace(made, touched=read.touched, made_small=read.made_small, lost=read.lost)
 
     def _kind(self, node: Node) -> str | None:
         if node.op in ("Relu", "Abs"):

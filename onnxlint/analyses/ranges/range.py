@@ -342,6 +342,16 @@ def smallest(element_type: int) -> float:
     return float(_finfo(element_type).smallest_subnormal)
 
 
+def vanished(element_type: int | None, terms: float, mass: Array) -> Array:
+    """What so many products lose where they are subnormal; nothing if their magnitudes sum to 0.
+
+    Half of the least number each, by the kernel and by whoever foretells it. The products of
+    narrow floats are float32.
+    """
+    is_float64 = element_type is not None and dtype_name(element_type) == "double"
+    return np.where(mass > 0, terms * (2.0**-1074 if is_float64 else 2.0**-149), 0.0)
+
+
 @cache
 def _finfo(element_type: int) -> Any:
     """numpy's facts about a float type, also of those that only ml_dtypes has."""

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import Part, Range, together
+from onnxlint.analyses.ranges.range import Part, Range, together, vanished
 from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers import contraction, stored
 from onnxlint.analyses.ranges.transfers.contraction import Sums
@@ -249,7 +249,9 @@ def averages(at: At, total: Part, values: tuple[Array, Array], terms: int | None
     low, high = values
     ends = np.array([end * by for end in (low, high) for by in (total.low, total.high)])
     rate = (terms or LONGEST) / 2 * min(at.eps, 2.0**-23) + 4 * at.eps
-    slip = np.maximum(np.abs(low), np.abs(high)) * max(abs(total.high), 1.0) * rate
+    size = np.maximum(np.abs(low), np.abs(high))
+    slip = size * max(abs(total.high), 1.0) * rate
+    slip = slip + vanished(at.element_type_out(), terms or LONGEST, size)
     return ends.min(axis=0) - slip, ends.max(axis=0) + slip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import MOST_BOXES, Range, precision, together
+from onnxlint.analyses.ranges.range import MOST_BOXES, Range, precision, together, vanished
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.runtime.statistics.products import products
 
@@ -21,6 +21,9 @@ CHUNK = 1 << 22
 
 FEW_ROWS = 4
 """Rows of boxes that weights are read for one by one: for more, products of matrices are faster."""
+
+VANISHED = 2.0**-1072
+"""More than what a product of float64 loses as a subnormal number, beside what rounding does."""
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -86,7 +89,7 @@ def _by_few(low: Array, high: Array, weights: Array, terms: int) -> Sums:
     """The same for so few rows that one pass over the weights for each takes the least time."""
     start, end = (np.where(np.isfinite(each), each, 0.0) for each in _told_apart(low, high))
     with np.errstate(all="ignore"):
-        boxes = start / 2 + end / 2, end / 2 - start / 2, np.maximum(np.abs(start), np.abs(end))
+        boxes = (*halved(start, end), np.maximum(np.abs(start), np.abs(end)))
         rows = [np.broadcast_to(each, (*low.shape[:-1], len(weights))) for each in boxes]
         flat = (each.reshape(-1, len(weights)) for each in rows)
         found = [products(weights, *row) for row in zip(*flat, strict=True)]
@@ -96,7 +99,7 @@ def _by_few(low: Array, high: Array, weights: Array, terms: int) -> Sums:
         centre, radius, mass = (
             np.stack([each[at] for each in real]).reshape(*low.shape[:-1], -1) for at in range(3)
         )
-        slip = (len(weights) + 4) * 2.0**-52 * mass + len(weights) * 2.0**-1072
+        slip = (len(weights) + 4) * 2.0**-52 * mass + len(weights) * VANISHED
         ends = _where_finite(centre - radius - slip, centre + radius + slip, mass)
     return _signed(low, high, *ends, (real[0].highest > 0, real[0].lowest < 0), terms)
 
@@ -143,6 +146,16 @@ def by_sums(low: Array, high: Array, plain: Array, bulk: Array,
     return _signed(low, high, *ends, has, terms)
 
 
+def halved(low: Array, high: Array) -> tuple[Array, Array]:
+    """Centre and radius of boxes.
+
+    Half of a subnormal number is rounded; differences of such are not, so that the radius, taken
+    from the centre that was found, holds both ends however small they are.
+    """
+    centre = low / 2 + high / 2
+    return centre, np.maximum(high - centre, centre - low)
+
+
 def _told_apart(low: Array, high: Array) -> tuple[Array, Array]:
     """One box for all that is summed, if an end is infinite."""
     if low.shape[-1] < 2 or _are_finite(low, high):
@@ -182,12 +195,12 @@ def _anything(low: Array, bulk: Array, terms: int) -> Sums:
 def _products(low: Array, high: Array, plain: Array, bulk: Array) -> tuple[Array, Array, Array]:
     """Ends and mass, with what computing them in the weights' dtype rounds off."""
     big = np.maximum(np.abs(low), np.abs(high))
-    mid, rad = low / 2 + high / 2, high / 2 - low / 2
+    mid, rad = halved(low, high)
     if low.shape[-1] == 1 and bulk.shape[-2] != 1:
         ones = plain.sum(axis=-2, keepdims=True, dtype=np.float64)
         size = bulk.sum(axis=-2, keepdims=True, dtype=np.float64)
         centre, radius, mass, slip = mid * ones, rad * size, big * size, 0.0
-        slip = bulk.shape[-2] * 2.0**-53 * mass
+        slip = (bulk.shape[-2] + 4) * 2.0**-53 * mass + VANISHED
     else:
         scale = float(big.max(initial=0.0)) or 1.0
         dtype = plain.dtype
@@ -198,9 +211,9 @@ def _products(low: Array, high: Array, plain: Array, bulk: Array) -> tuple[Array
             for row, by in zip(rows, (plain, bulk, bulk), strict=True)
         )
         size = bulk.sum(axis=-2, keepdims=True, dtype=np.float64)
-        tiny = float(np.finfo(dtype).smallest_subnormal) * 4 * scale
-        slip = (bulk.shape[-2] + 4) * eps * mass + tiny * (size + bulk.shape[-2])
-        mass = mass * (1 + bulk.shape[-2] * eps)
+        tiny = float(np.finfo(dtype).smallest_subnormal) * 4 * (size + bulk.shape[-2]) * scale
+        slip = (bulk.shape[-2] + 4) * eps * mass + tiny + VANISHED
+        mass = mass * (1 + bulk.shape[-2] * eps) + tiny
     return _where_finite(centre - radius - slip, centre + radius + slip, np.asarray(mass))
 
 
@@ -232,12 +245,12 @@ def by_boxes(al: Array, ah: Array, bl: Array, bh: Array, terms: int) -> Sums:
 
     Centre and radius of both: |x·y - cx·cy| <= |cx|·ry + rx·|cy| + rx·ry.
     """
-    am, ar, bm, br = al / 2 + ah / 2, ah / 2 - al / 2, bl / 2 + bh / 2, bh / 2 - bl / 2
+    (am, ar), (bm, br) = halved(al, ah), halved(bl, bh)
     with np.errstate(all="ignore"):
         centre = am @ bm
         radius = np.abs(am) @ br + ar @ (np.abs(bm) + br)
         mass = np.maximum(np.abs(al), np.abs(ah)) @ np.maximum(np.abs(bl), np.abs(bh))
-    radius = radius + (terms + 8) * 2.0**-52 * mass
+    radius = radius + (terms + 8) * 2.0**-52 * mass + np.where(mass > 0, terms * VANISHED, 0.0)
     yes = np.ones(centre.shape, bool)
     return Sums(centre - radius, centre + radius, mass, terms, yes, yes)
 
@@ -289,6 +302,7 @@ def _slipped(sums: Sums, kind: int | None, is_whole: bool) -> tuple[Array, Array
         return np.ceil(low - slip), np.floor(high + slip)
     terms, eps = sums.terms or 0, precision(kind) or 2.0**-23
     slip = np.where(np.isfinite(mass), mass, 0.0) * ((terms / 2 + 4) * eps + (terms + 8) * 2.0**-52)
+    slip = slip + vanished(kind, terms, mass)
     low = np.where(sums.below, low - slip, np.maximum(low - slip, 0.0))
     high = np.where(sums.above, high + slip, np.minimum(high + slip, 0.0))
     return low, high

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from onnxlint.analyses.inputs.hints.attributes import elements
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import MOST_BOXES, Part, Range, join
+from onnxlint.analyses.ranges.range import MOST_BOXES, Part, Range, join, vanished
 from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.scores import labelled, scored, transformed
 
@@ -210,6 +210,7 @@ def _linear(at: At, count: int) -> tuple[Array, Array] | None:
         return None
     size = np.abs(matrix) @ np.maximum(np.abs(low), np.abs(high)) + np.abs(base)
     slip = (matrix.shape[1] + 2) * at.eps * size
+    slip = slip + vanished(None, matrix.shape[1], size)
     return up @ low + down @ high + base - slip, up @ high + down @ low + base + slip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import Range
+from onnxlint.analyses.ranges.range import Range, vanished
 from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers import contraction
 
@@ -71,8 +71,9 @@ def norm_of_windows(at: At) -> Range:
     least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
     count = np.inf if terms is None else float(terms)
     rate = ((terms or 0) + 32) * at.eps
-    most = np.where(size == 0, 0.0, size * count ** (1 / p) * (1 + rate))
-    over = size**p * count > at.limits[1] / 2
+    power = size**p + vanished(at.element_type_out(), 1, size)
+    most = np.where(size == 0, 0.0, (power * count) ** (1 / p) * (1 + rate))
+    over = power * count > at.limits[1] / 2
     least = np.where(least**p < 1e-30, 0.0, least * (1 - min(rate, 1.0)))
     if may_be_empty(at):
         least = np.zeros_like(least)

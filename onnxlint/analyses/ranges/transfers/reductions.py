@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import Part, Range
+from onnxlint.analyses.ranges.range import Part, Range, vanished
 from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.folding import Grid, axes_from_end, grid, slip
 from onnxlint.model.file.dtypes import dtype_name
@@ -318,14 +318,17 @@ def _squares(of: Reduced) -> Range:
     sizes = _magnitudes(of)
     anchor = sizes.anchor
     if anchor is not None:
-        anchor = Part(anchor.axes, anchor.low**2, anchor.high**2)
-    return replace(sizes, low=_square(of, sizes.low), high=sizes.high**2, anchor=anchor)
+        anchor = Part(anchor.axes, *map(float, _squared(of, *np.array([anchor.low, anchor.high]))))
+    low, high = _squared(of, sizes.low, sizes.high)
+    return replace(sizes, low=low, high=high, anchor=anchor)
 
 
-def _square(of: Reduced, low: Array) -> Array:
-    """A square that may vanish."""
-    tiny = 0.0 if not of.at.is_float else 1e-323 if of.at.dtype_out() == "double" else 1.5e-45
-    return np.maximum(low**2 - tiny, 0.0)
+def _squared(of: Reduced, low: Array, high: Array) -> Ends:
+    """Squares, which may vanish, or be rounded up to the least number."""
+    if not of.at.is_float:
+        return low**2, high**2
+    lost = vanished(of.at.element_type(), 2, high)
+    return np.maximum(low**2 - lost, 0.0), high**2 + lost
 
 
 @transfer("ReduceL2", ulps=2)

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import Range, join
+from onnxlint.analyses.ranges.range import Range, join, vanished
 from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.grids import grid_of, merged, with_fill
 
@@ -58,7 +58,8 @@ def _blended(at: At, x: Range, over: float, axes: int) -> Range:
     for _ in range(axes if over else 0):
         width = np.where(np.isfinite(high - low), high - low, np.inf) * over
         low, high = low - width, high + width
-    slip = STEPS * axes * at.eps * np.maximum(np.abs(low), np.abs(high))
+    size = np.maximum(np.abs(low), np.abs(high))
+    slip = STEPS * axes * at.eps * size + vanished(at.element_type_out(), STEPS * axes, size)
     if not at.is_float:
         slip = np.asarray(1.0) + slip
     slip = np.where(np.isfinite(slip), slip, 0.0)
@@ -132,7 +133,8 @@ def pooled_regions(at: At) -> Range:
     x = with_fill(x.without_parts(), 0.0)
     if at.node.op == "MaxRoiPool":
         return at.made(x.low, x.high, x)
-    slip = 4096 * at.eps * np.maximum(np.abs(x.low), np.abs(x.high))
+    size = np.maximum(np.abs(x.low), np.abs(x.high))
+    slip = 4096 * at.eps * size + vanished(at.element_type_out(), 4096, size)
     slip = np.where(np.isfinite(slip), slip, 0.0)
     nan = x.infinite or not at[1].is_finite
     return at.made(x.low - slip, x.high + slip, x, nan=nan, mixes=True)

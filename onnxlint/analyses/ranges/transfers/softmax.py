@@ -8,15 +8,15 @@ import numpy as np
 from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import Part, Range, together
+from onnxlint.analyses.ranges.range import Part, Range, settled, together
 from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.folding import SINGLE, Grid, bounded, grid, slip
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
 
-VANISHES = 103.9
-"""The gap to the largest logit from which on a share may be 0 in float32, as eˣ is."""
+WIDEST = 745.0
+"""The gap to the largest logit from which on a share is 0 in float64, as eˣ is."""
 
 MOST_TERMS = 2.0**31
 """Classes along an axis of unknown size. A choice: what a machine holds."""
@@ -25,6 +25,8 @@ MOST_TERMS = 2.0**31
 @transfer("Softmax", ulps=4)
 def shares(at: At) -> Range | None:
     """eˣ / Σ eˣ: between 1 / (1 + Σ e^(u - l)) and 1 / (1 + Σ e^(l - u)) over the others.
+
+    The distance to the largest is rounded: a share is off by half an eps for each 1 of it.
 
     The shares add up to 1, and the largest is 1 / n at least. NaN where a fibre holds ∞, or
     nothing but -∞.
@@ -38,15 +40,18 @@ def biased_shares(at: At) -> Range | None:
     if not (at.has(0) and at.has(1)):
         return None
     a, b = together(at[0].hull, at[1].hull)
-    return _shares(At(at.evaluation, at.node, [at.made(a.low + b.low, a.high + b.high, a, b)]), a)
+    total = settled(at.made(a.low + b.low, a.high + b.high, a, b), at.element_type())
+    return _shares(At(at.evaluation, at.node, [total]), a)
 
 
 def _shares(at: At, x: Range) -> Range:
     box = _flattened(at)
     gaps = _gaps(box)
-    least, most = np.exp(-gaps[1]), np.exp(-gaps[0])
-    off = 2 * slip(at, box.count) + 8 * SINGLE
-    least, most = least * (1 - off), np.minimum(most * (1 + off), 1.0)
+    fewest, widest = (
+        2 * slip(at, box.count) + (8 + np.minimum(gap, WIDEST) / 2) * SINGLE for gap in gaps
+    )
+    least = np.exp(-gaps[1]) * (1 - widest)
+    most = np.minimum(np.exp(-gaps[0]) * (1 + fewest), 1.0)
     least = np.where(gaps[1] >= _vanishing(at), 0.0, least)
     made = at.made(least, np.maximum(most, least), nan=_is_undefined(box, x), mixes=True)
     anchor, total = _parts(at, box)
@@ -108,12 +113,22 @@ def _gaps(box: Grid) -> tuple[Array, Array]:
 
 def _beside(box: Grid, others: Array, own: Array, each: int) -> Array:
     """log(1 + Σ e^(other - own)) over the others of a fibre: `each` in every box, less itself."""
-    peak = np.maximum(box.folded(others, np.max), -1.7e308)
-    weights = np.exp(np.minimum(others - peak, 0.0))
-    rest = box.folded(weights, np.sum) * each - weights
-    rest = np.maximum(rest, (each - 1) * weights)
+    peak, weights = _by_peak(box, others)
+    total = box.folded(weights, np.sum) * each
+    rest = np.maximum(total - weights, (each - 1) * weights)
     found = np.log(np.maximum(rest, 0.0)) + (peak - own)
+    leads = 2 * weights > total  # without it, what is left of the total is rounding: add up anew
+    if leads.any():
+        peak, weights = _by_peak(box, np.where(leads, -np.inf, others))
+        without = np.log(box.folded(weights, np.sum)) + (peak - own)
+        found = np.where(leads, without, found)
     return np.where(np.isnan(found), np.inf, np.logaddexp(0.0, found))
+
+
+def _by_peak(box: Grid, logits: Array) -> tuple[Array, Array]:
+    """The largest of each fibre, and the powers of what all are below it."""
+    peak = np.maximum(box.folded(logits, np.max), -1.7e308)
+    return peak, np.exp(np.minimum(logits - peak, 0.0))
 
 
 def _gaps_of_unknown(box: Grid) -> tuple[Array, Array]:
