@@ -21,7 +21,7 @@ from onnxlint.analyses.execution.boundary_runs import Limits
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.lanes import LANES, lanes
 from onnxlint.analyses.execution.tapped_model import tap
-from onnxlint.analyses.execution.worker import RunFailure, WorkerDied, Workers
+from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied, Workers
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.gradient_propagation import STEP as STEP_SIZE
 from onnxlint.analyses.trace.perturbed_model import PerturbedModel
@@ -113,8 +113,8 @@ def tapped(text: str = TEXT, names: str = "abc") -> bytes:
     return bytes(proto.SerializeToString())
 
 
-def session(model: bytes, lanes: int = 1) -> serving.Session:
-    load = Load(model, ".", "none", taps=[*"abc"], lanes=lanes, has_ours=True)
+def session(model: bytes, lanes: int = 1, **options: object) -> serving.Session:
+    load = Load(model, ".", "none", taps=[*"abc"], lanes=lanes, has_ours=True, **options)
     made, _ = serving._load(load)
     assert made is not None
     return made
@@ -137,6 +137,35 @@ def shown(monkeypatch) -> list[str]:
         lambda self, name, array: names.append(name) or take(self, name, array),
     )  # fmt: skip
     return names
+
+
+@compiled_only
+def test_the_first_run_is_measured_so_where_shapes_are_known_beforehand(monkeypatch):
+    names = shown(monkeypatch)
+    right, wrong = ("float32", (1, 3, 5)), ("float32", (1, 3, 6))
+    opened = session(tapped(), expected={"a": right, "b": wrong, "c": ("float64", (1, 3, 5))})
+    (reply,) = serving._run_together(opened, [run(feed(0))])
+    assert names == ["b", "c"]
+    assert isinstance(reply, Ran)
+    assert reply.types == dict.fromkeys("abc", right)
+    found, alone = opened.sums.total(), session(tapped())
+    serving._run_together(alone, [run(feed(0))])
+    for name, statistics in alone.sums.total().items():
+        assert_alike(found[name], statistics)
+
+
+@compiled_only
+def test_shapes_that_no_run_changes_are_told_to_the_worker(write_model, monkeypatch):
+    text = """net (float[N, 2] x, float[3, 2] z) => (float[N, 2] y, float[3, 2] v)
+    { a = Sigmoid(x) y = Exp(a) b = Sigmoid(z) v = Exp(b) }"""
+    told: list[dict[str, object]] = []
+    load = Worker.load
+    monkeypatch.setattr(
+        Worker, "load", lambda *args, **options: told.append(options) or load(*args, **options)
+    )
+    with execution_of(write_model(text), 2) as analyses:
+        assert analyses.get(Execution).ran
+    assert [options["expected"] for options in told] == [{"b": ("float32", (3, 2))}]
 
 
 @compiled_only

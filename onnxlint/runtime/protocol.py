@@ -118,7 +118,8 @@ class Load(msgspec.Struct, tag=True):
     `in_order` runs the nodes as they stand in the file, and keeps no memory for the next run.
     `taps` are the names of the values that taps in the model show, in the order of their numbers,
     each at most `most_shown` times in a run; 0 for always. `lanes` is how many runs are made side
-    by side. `has_ours` says that there are nodes of our own operators in it.
+    by side. `has_ours` says that there are nodes of our own operators in it. `expected` are types
+    and shapes that values of the taps will have, as far as that is known: no harm if they have not.
     """
 
     model: bytes
@@ -129,6 +130,7 @@ class Load(msgspec.Struct, tag=True):
     most_shown: int = 0
     lanes: int = 1
     has_ours: bool = False
+    expected: dict[str, Seen] = {}
 
     def __post_init__(self) -> None:
         self.folder = os.fsencode(self.folder)

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from onnxlint.model.file.load import Model
     from onnxlint.model.file.mapped_files import Files
     from onnxlint.runtime.feeds.synthesis import Attempt
-    from onnxlint.runtime.protocol import Array, Level, Ran, Run, Statistics, Watch
+    from onnxlint.runtime.protocol import Array, Level, Ran, Run, Seen, Statistics, Watch
 
 KEPT_BYTES_A_SAMPLE = 4 * 1024 * 1024
 """Outputs up to this size together are kept whole, for the prediction rules: a choice, 32 MiB in
 the samples that are run by default."""
+
+_NUMPY = {"float": "float32", "double": "float64"}
+"""What numpy calls types that ONNX calls otherwise."""
 
 AS_WRITTEN: Level = "none"
 """The level at which onnxruntime changes nothing."""
@@ -151,10 +154,20 @@ class Runner:
         names = [watch.name for watch in watches if watch.name not in taps]
         tapped = numbered(self._graph, taps) if taps else {}
         data, folder = runnable(self._graph.model, names, tapped, synthetic=self._synthetic)
-        self._worker.load(data, folder, level, taps=taps, lanes=self.lanes)
+        expected = dict(self._expected(taps))
+        self._worker.load(data, folder, level, taps=taps, lanes=self.lanes, expected=expected)
         self._session = self._worker.session
         self._watches = watches
         self._load_again = partial(self._load, watches, level, taps)
+
+    def _expected(self, names: Sequence[str]) -> Iterator[tuple[str, Seen]]:
+        """The type of each of these values that is the same in every run."""
+        for name in names:
+            shape = self._shapes.of(self._graph.main.values.get(name))
+            if shape is not None and shape.dims is not None:
+                sizes = tuple(size for size in shape.dims if isinstance(size, int))
+                if len(sizes) == len(shape.dims):
+                    yield name, (_NUMPY.get(shape.dtype, shape.dtype), sizes)
 
     def run_all(
         self, attempt: Attempt, enough: Callable[[Ran], int] | None = None,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Reply,
         Request,
         Run,
+        Seen,
         Statistics,
     )
 
@@ -143,14 +144,14 @@ class Worker:
     def load(
         self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False,
         taps: Sequence[str] = (), most_shown: int = 0, lanes: int = 1,
-        has_ours: bool = False,
+        has_ours: bool = False, expected: dict[str, Seen] | None = None,
     ) -> None:  # fmt: skip
         """Creates a session on a serialized model, whose external data lies in `folder`.
 
         With `in_order` nodes run as they stand in the file: what stands late is not kept waiting.
         `taps` are the names of what is tapped in it, by number; each is shown `most_shown` times in
         a run, 0 for always. So many `lanes` are for runs that are made side by side.
-        `has_ours`: our own operators are in it.
+        `has_ours`: our own operators are in it. `expected` are types that taps may show.
 
         Raises:
             RunFailure: onnxruntime cannot create it.
@@ -162,8 +163,9 @@ class Worker:
         self.session += 1
         place = str(folder.resolve())
         load = Load(
-            model, place, level, in_order, [*taps], most_shown, lanes, bool(taps) or has_ours
-        )
+            model, place, level, in_order, [*taps], most_shown, lanes, bool(taps) or has_ours,
+            expected or {},
+        )  # fmt: skip
         reply = self._ask(load, "creating a session")
         assert isinstance(reply, Loaded)
 

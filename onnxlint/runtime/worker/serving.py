@@ -130,7 +130,7 @@ def _load(request: Load) -> tuple[Session | None, Reply]:
         session = ort.InferenceSession(request.model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own kinds share no public base
         return None, Failed(str(error))
-    return Session(session, taps, Sums(request.lanes), {}), Loaded()
+    return Session(session, taps, Sums(request.lanes), request.expected), Loaded()
 
 
 def _options(request: Load | Profile) -> onnxruntime.SessionOptions:
