@@ -16,9 +16,15 @@ NET = """net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4, 5,
 { h = MatMul(x, w) y = Relu(h) }"""
 
 
+NOTHING_MEANWHILE = (
+    "from onnxlint.runtime.worker import client\nclient._is_ready = lambda *_: True\n"
+)
+"""Else rules are loaded before it is known that they do not apply, if there is time for that."""
+
+
 def loaded(path, *options: str) -> set[str]:
     """The modules that a command loads, as lists of its processes have them."""
-    code = (
+    code = ("" if "static" in options else NOTHING_MEANWHILE) + (
         "import json, sys\nfrom onnxlint.job import plan\nfrom onnxlint.config import load\n"
         "from onnxlint.rules.packs import discover\nfrom onnxlint.settings import Settings\n"
         "from onnxlint.light_onnx import use_light_onnx\nuse_light_onnx()\n"
