@@ -138,7 +138,7 @@ def _load() -> None:
     import onnxlint.analyses.reported
     import onnxlint.model.file.load
     import onnxlint.model.graph.surroundings  # noqa: F401
-    from onnxlint.analyses.static.shapes import set_up_schemas
+    from onnxlint.analyses.static.inference_process import set_up_schemas
 
     set_up_schemas()
 

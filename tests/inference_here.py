@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from onnxlint.analyses.static import costs, expansions, shapes
-from onnxlint.safety.forked import Isolated
+from onnxlint.analyses.static import costs, expansions, inference_process
+from onnxlint.safety.forked import Held, Isolated
 
 APART = (
     "test_behaviour", "test_bounds", "test_expansions", "test_fuzz", "test_hostile_contents",
@@ -22,7 +22,7 @@ APART = (
     "test_shapes", "test_spec_rows", "test_within", "test_worker",
 )  # fmt: skip
 """Files about what becomes of such a child, or with models at which native code may crash."""
-ASKING = (costs, expansions, shapes)
+ASKING = (costs, expansions, inference_process)
 """Who has it done."""
 
 _owner = os.getpid()  # the commands and judges that it forks protect themselves
@@ -42,10 +42,15 @@ class Here(Isolated):
             return super().result()
 
 
+class HeldHere(Here, Held):
+    """One that is held until it is allowed: it is made when its result is taken."""
+
+
 @contextmanager
 def inference_here() -> Iterator[None]:
     """Has models inferred in this process meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
         for module in ASKING:
             patch.setattr(module, "Isolated", Here)
+        patch.setattr(inference_process, "Held", HeldHere)
         yield

@@ -22,7 +22,6 @@ from onnxlint.model.file.load import open_model
 from onnxlint.model.file.source import in_memory
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
-from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
 
@@ -91,7 +90,7 @@ class Sounding:
         self._open = ExitStack()
         source = self._open.enter_context(in_memory(proto))
         self.graph = Graph(self._open.enter_context(open_model(source)))
-        self.shapes = Shapes(self.graph, None, None, Budget(60, None))
+        self.shapes = Shapes(self.graph, None, None)
         names = [v.name for n in self.graph.main.nodes for v in n.outputs if v is not None]
         known = {each.name for each in proto.graph.output}
         for name in names:

@@ -9,7 +9,7 @@ import pytest
 from conftest import SOUND
 from onnx import FunctionProto, ModelProto, helper
 
-from onnxlint.analyses.static.shapes import INFERENCE_BYTES
+from onnxlint.analyses.static.inference_process import INFERENCE_BYTES
 from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.load import open_model
 from onnxlint.model.file.protobuf_wire import WireError, skeleton

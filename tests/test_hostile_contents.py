@@ -32,7 +32,6 @@ from onnxlint.model.preflight import Preflight, all_tensors
 from onnxlint.pipeline import lint_model
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import discover
-from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text, shared_workers
 
@@ -218,7 +217,7 @@ def test_sizes_that_double_are_folded_while_they_are_small(graph_of, op, size):
     steps = "".join(f"v{i + 1} = {op} {attribute} (v{i}, v{i}) " for i in range(1, 40))
     text = f"n (float[3] x) => (float y) {{ v1 = Shape(x) {steps} y = Own(v40) }}"
     with graph_of(text) as graph:
-        folding = ConstantFolding(graph, Shapes(graph, None, "not inferred", Budget(60.0, None)))
+        folding = ConstantFolding(graph, Shapes(graph, None, "not inferred"))
         values = graph.main.values
         assert folding.of(values["v40"]) is None  # too deep
         assert folding.of(values["v30"]) == {"Add": 3 * 2**29, "Sub": 0}.get(op)
@@ -319,9 +318,7 @@ def test_inputs_are_made_up_for_operators_called_with_anything(tmp_path, dims, e
     path.write_bytes(model.SerializeToString())
     with open_model(str(path)) as opened:
         graph = Graph(opened)
-        made = Inputs.build(
-            graph, Shapes(graph, None, "not inferred", Budget(60.0, None)), Settings(samples=2)
-        )
+        made = Inputs.build(graph, Shapes(graph, None, "not inferred"), Settings(samples=2))
         assert made.obstacle is None or made.obstacle.endswith("too large for synthetic samples")
         for attempt in islice(made.attempts(), 3):
             for feed in (attempt.feeds[0], *(boundary.feed for boundary in attempt.limits)):

@@ -17,7 +17,6 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.load import open_model
 from onnxlint.model.file.source import in_memory
 from onnxlint.model.graph.graph import Graph
-from onnxlint.safety.limits import Budget
 from onnxlint.testing import model_from_text
 
 EXAMPLES = int(os.environ.get("ONNXLINT_EXAMPLES", "6"))
@@ -237,6 +236,6 @@ def test_shapes_that_do_not_fit_are_no_crash(body):
     )
     with in_memory(model_from_text(text)) as source, open_model(source) as opened:
         graph = Graph(opened)
-        world = World(graph, Shapes(graph, None, None, Budget(60, None)), {})
+        world = World(graph, Shapes(graph, None, None), {})
         value = graph.main.values["z"]
         assert Evaluation(world, lambda each: each.scope is graph.main).of(value).low.ndim <= 2

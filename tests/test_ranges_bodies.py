@@ -231,13 +231,12 @@ def unrun(model: onnx.ModelProto):
     from onnxlint.model.file.load import open_model
     from onnxlint.model.file.source import in_memory
     from onnxlint.model.graph.graph import Graph
-    from onnxlint.safety.limits import Budget
     from onnxlint.settings import Settings
 
     opened = ExitStack()
     source = opened.enter_context(in_memory(model))
     graph = Graph(opened.enter_context(open_model(source)))
-    shapes = Shapes(graph, None, None, Budget(60, None))
+    shapes = Shapes(graph, None, None)
     return Ranges(graph, shapes, Inputs(), Settings()), graph
 
 

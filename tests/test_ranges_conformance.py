@@ -33,7 +33,6 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.load import open_model
 from onnxlint.model.file.source import in_memory
 from onnxlint.model.graph.graph import Graph
-from onnxlint.safety.limits import Budget
 
 MOST_KNOWN = 4096
 """Elements of an input that are known one by one; of a larger one the hull is."""
@@ -123,7 +122,7 @@ def evaluated(model: onnx.ModelProto, leaves: dict[str, Range]) -> Iterator[Eval
         model = onnx.shape_inference.infer_shapes(model, data_prop=True)
     with in_memory(model) as source, open_model(source) as opened:
         graph = Graph(opened)
-        shapes = Shapes(graph, None, None, Budget(60, None))
+        shapes = Shapes(graph, None, None)
         main = graph.main
         yield Evaluation(World(graph, shapes, leaves), lambda value: value.scope is main)
 

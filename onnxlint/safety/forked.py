@@ -25,6 +25,7 @@ from onnxlint.safety.limits import (
 from onnxlint.safety.memory import is_out_of_memory
 
 Function = Callable[[bytes], bytes]
+Prepare = Callable[[bytes], Callable[[], bytes]]
 
 _NATIVE = {"SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"}
 
@@ -34,7 +35,7 @@ _HEADER = struct.Struct("<?Q")
 _AT_ONCE = 1 << 20
 
 _ENDING: list[int] = []
-"""Children whose reply is there: it takes them milliseconds to give back what they inherited."""
+"""Children that have said all: it takes them milliseconds to give back what they inherited."""
 
 _OUT_OF_MEMORY = 3
 """Exit status of a child that was refused memory."""
@@ -69,6 +70,7 @@ def fork(serve: Callable[[int], None]) -> tuple[int, int]:
     Returns the child's process and the end to read from. The child ends when this process does;
     what it prints is nobody's, and it runs nothing of what its parent set up for its own end.
     """
+    _bury()
     reader, writer = os.pipe()
     parent = os.getpid()
     for stream in (sys.stdout, sys.stderr):
@@ -117,8 +119,10 @@ class Isolated:
         if hasattr(os, "fork"):
             self._fork()
 
+    def _answer(self) -> bytes:
+        return self._function(self.argument)
+
     def _fork(self) -> None:
-        _bury()
         self._child, self._pipe = fork(self._serve)
 
     @property
@@ -134,14 +138,14 @@ class Isolated:
         """
         if self._child is None:  # no fork on this platform: run here, unprotected
             try:
-                return self._function(self.argument)
+                return self._answer()
             except Exception as error:
                 raise Crashed(f"{type(error).__name__}: {error}") from error
         child, self._child = self._child, None
         with Alarm.waiting():
             reply = self._reply()
         if reply is not None and (told := _told(reply)) is not None:
-            _ENDING.append(child)
+            leave_alone(child)
             has_returned, data = told
             if has_returned:
                 return data
@@ -197,7 +201,7 @@ class Isolated:
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         try:
-            data, has_returned = self._function(self.argument), True
+            data, has_returned = self._answer(), True
         except Exception as error:
             if is_out_of_memory(error):
                 os._exit(_OUT_OF_MEMORY)
@@ -210,6 +214,56 @@ class Isolated:
         os._exit(0)
 
 
+class Held(Isolated):
+    """A call that the child prepares at once, and makes when `allow` says that it may.
+
+    `prepare` gives what is then called, for the argument.
+    """
+
+    def __init__(
+        self, prepare: Prepare, argument: bytes, budget: Budget, growth: int | None = None
+    ) -> None:
+        self._prepare = prepare
+        self._gate = self._key = -1
+        super().__init__(self._call, argument, budget, growth)
+
+    def _fork(self) -> None:
+        self._gate, self._key = os.pipe()
+        try:
+            super()._fork()
+        except OSError:
+            self._drop_key()
+            raise
+        finally:  # the child never comes here
+            os.close(self._gate)
+            self._gate = -1
+
+    def _call(self, argument: bytes) -> bytes:
+        call = self._prepare(argument)
+        if self._gate != -1:
+            self._drop_key()
+            if not os.read(self._gate, 1):
+                os._exit(1)  # nobody is left who could allow it
+        return call()
+
+    def allow(self) -> None:
+        """Lets the child make the call, of which `result` then tells."""
+        if self._key != -1:
+            with contextlib.suppress(BrokenPipeError):  # it has ended
+                os.write(self._key, b"1")
+            self._drop_key()
+
+    def close(self) -> None:
+        """Ends a child whose result nobody took, be the call made or not."""
+        super().close()
+        self._drop_key()
+
+    def _drop_key(self) -> None:
+        if self._key != -1:
+            os.close(self._key)
+            self._key = -1
+
+
 def _told(reply: bytes) -> tuple[bool, bytes] | None:
     """Whether the function returned, and what, or why not; None where the reply is not whole."""
     if len(reply) < _HEADER.size:
@@ -217,6 +271,11 @@ def _told(reply: bytes) -> tuple[bool, bytes] | None:
     has_returned, length = _HEADER.unpack_from(reply)
     data = reply[_HEADER.size :]
     return (has_returned, data) if len(data) == length else None
+
+
+def leave_alone(child: int) -> None:
+    """Has nobody wait for a child that is ending; the next one that is forked buries it."""
+    _ENDING.append(child)
 
 
 def _bury() -> None:

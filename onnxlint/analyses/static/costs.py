@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
+from onnxlint.analyses.static.inference_process import InferenceProcess
 from onnxlint.analyses.static.layer_costs import Counted, Counting, LayerCost, Work, filled
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.trained_parameters import Parameters
@@ -177,7 +178,8 @@ class Costs:
                     f"costs are not counted: the model is not expanded: {error}"
                 ) from error
             inner = _parsed(self._graph, data)
-            with closing(Shapes.build(inner, self._preflight, self._budget)) as shapes:
+            with closing(InferenceProcess.build(inner.model, self._budget)) as inference:
+                shapes = Shapes.build(inference, inner, self._preflight)
                 counting = Counting(inner, shapes, self.sizes, self._as_written)
                 try:
                     return counting.counted()

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from functools import lru_cache, partial
-from itertools import count
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from onnxlint.analyses.static.inference_process import InferenceProcess, remedy
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.file.dtypes import bits, dtype_name, is_float, is_integer
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.runtime.shape_inference.inferred import Inferred
-from onnxlint.safety.forked import Crashed, Function, Isolated
-from onnxlint.safety.limits import Alarm, Budget
+from onnxlint.safety.limits import Alarm
 
 if TYPE_CHECKING:
     from onnx import TensorShapeProto, TypeProto
@@ -138,11 +136,10 @@ class Shapes:
     works_beside = True
 
     def __init__(
-        self, graph: Graph, inference: Isolated | None, problem: str | None, budget: Budget
+        self, graph: Graph, inference: InferenceProcess | None, problem: str | None
     ) -> None:
         self._graph = graph
         self._inference = inference
-        self._budget = budget
         self._problem = problem
         self._loss: str | None = None
         self._remedy: str | None = None
@@ -151,26 +148,18 @@ class Shapes:
         self._failures: list[InferenceFailure] = []
 
     @classmethod
-    def build(cls, graph: Graph, preflight: Preflight, budget: Budget) -> Shapes:
-        """Starts inference in a child process; the first question waits for its answer."""
+    def build(cls, inference: InferenceProcess, graph: Graph, preflight: Preflight) -> Shapes:
+        """Lets inference go on, if native code may see the model; the first question waits."""
         if preflight.refusal is not None:
-            return cls(graph, None, preflight.refusal, budget)
-        set_up_schemas()
-        if next(_MODELS):
-            _load_for_children()
-        serialized = graph.model.proto.SerializeToString()
-        inference = _isolated(_infer, serialized, budget)
-        return cls(graph, inference, None, budget)
+            inference.close()
+            return cls(graph, None, preflight.refusal)
+        inference.allow()
+        return cls(graph, inference, None)
 
     @property
     def is_done(self) -> bool:
         """Whether no question has to wait."""
         return self._inference is None or self._types is not None or self._inference.is_done
-
-    def close(self) -> None:
-        """Ends inference that nobody asked for."""
-        if self._inference is not None:
-            self._inference.close()
 
     def contribute(self, report: Contributions) -> None:
         """What shape inference lost, so that rules saw fewer shapes."""
@@ -248,19 +237,19 @@ class Shapes:
                     self._take(self._inference)
         return self._types
 
-    def _take(self, inference: Isolated) -> None:
+    def _take(self, inference: InferenceProcess) -> None:
         try:
-            result, lost = _result(inference, self._budget)
+            result, lost = inference.result()
             if lost is not None:
                 self._loss = f"shape inference {lost} and was repeated without constants"
-                self._remedy = _remedy(lost)
+                self._remedy = remedy(lost)
             inferred = Inferred.decoded(result)
             types = [*map(_parsed, inferred.types)]
         except (
             Exception
         ) as error:  # the child's end, or protobuf's DecodeError: it nests too deeply
             self._problem = self._loss = f"shape inference failed: {error}"
-            self._remedy = _remedy(error)
+            self._remedy = remedy(error)
             return
         scopes = _scopes(self._graph)
         self._keep(scopes, inferred, types)
@@ -314,79 +303,6 @@ def _dim(dim: TensorShapeProto.Dimension) -> Dim:
     if dim.HasField("dim_value"):
         return dim.dim_value if dim.dim_value >= 0 else None
     return dim.dim_param or None
-
-
-_MODELS = count()
-"""Models whose shapes this process had inferred. For the first one the child loads what it needs,
-while this process loads rules; the children of all others find it loaded."""
-
-
-def _load_for_children() -> None:
-    import onnxlint.runtime.shape_inference.inference  # noqa: F401 - once, not in every child
-
-
-def set_up_schemas() -> None:
-    """Rules ask for them, too: a child finds them, and does not take 20 ms to set up its own."""
-    from onnx import defs
-
-    defs.has("Relu")
-
-
-def _infer(serialized: bytes, *, follows_constants: bool = True) -> bytes:
-    from onnxlint.runtime.shape_inference.inference import infer
-
-    return infer(serialized, follows_constants=follows_constants)
-
-
-def _remedy(error: Exception) -> str:
-    option = error.option if isinstance(error, Crashed) else ""
-    first = f"raise {option}" if option else "report this to onnx with the model"
-    if isinstance(error, Crashed) and error.at_limit and not option:
-        return "store the shapes of intermediate values in the model (value_info)"
-    return f"{first}, or store the shapes of intermediate values in the model (value_info)"
-
-
-def _result(inference: Isolated, budget: Budget) -> tuple[bytes, Crashed | None]:
-    """What inference tells; where it dies, what it tells of less, and why that is all.
-
-    Native code crashes at some nodes: then of all others. It takes too long or too much: then
-    without following constants.
-
-    Raises:
-        Crashed: that does not help either.
-    """
-    try:
-        return inference.result(), None
-    except Crashed as error:
-        less = partial(_infer, follows_constants=False)
-        lost: Crashed | None = error
-        if error.is_native:  # the nodes are among its complaints
-            less, lost = partial(_infer_past_crashes, budget=budget), None
-        elif not error.at_limit:
-            raise
-        with suppress(Crashed):
-            return _isolated(less, inference.argument, budget).result(), lost
-        raise
-
-
-def _infer_past_crashes(serialized: bytes, budget: Budget) -> bytes:
-    from onnxlint.runtime.shape_inference.crashes import infer_past_crashes
-
-    return infer_past_crashes(serialized, budget)
-
-
-INFERENCE_BYTES = 1024**3
-"""Memory that shape inference gets for any model; weights are not in it. A choice: the greediest of
-our fixtures takes 0.3 GiB, most of it for onnxruntime's symbolic inference."""
-
-INFERENCE_GROWTH = 200
-"""And so many times the model's bytes without its weights: 100,000 nodes take 115 times."""
-
-
-def _isolated(function: Function, serialized: bytes, budget: Budget) -> Isolated:
-    """Inference under way: what makes it grow without end leaves half the time to the rest."""
-    growth = INFERENCE_BYTES + INFERENCE_GROWTH * len(serialized)
-    return Isolated(function, serialized, Budget(budget.left / 2, budget.memory), growth)
 
 
 def _scopes(graph: Graph) -> list[Scope]:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapp
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from msgspec import Struct
 from onnx import (
     FunctionProto,
     GraphProto,
@@ -71,6 +72,11 @@ def infer(
     `passing_by`. Constants are followed to the sizes that they give, unless that asks for too much
     memory.
     """
+    return prepared(serialized, passing_by).infer(follows_constants=follows_constants)
+
+
+def prepared(serialized: bytes, passing_by: Collection[str] = ()) -> Prepared:
+    """The model made ready for `infer`: no native inference has seen it yet."""
     model = ModelProto.FromString(serialized)
     _import_veil(model)
     known = [*containers(model)]
@@ -87,15 +93,39 @@ def infer(
     veiled = {name: (node.domain, node.op_type) for name, node in hidden.items()}
     for name in veiled:
         _stand_in(nodes[name])
-    inferred, complaints = _infer_stubbornly(model, nodes, data_prop=follows_constants)
-    complaints += (f"(op_type:, node name: {name}): {misfit}" for name, misfit in misfits.items())
-    _infer_functions(inferred, data_prop=follows_constants)
-    for name, node in tagged(containers(inferred)).items() if veiled else ():
-        node.domain, node.op_type = veiled.get(name, (node.domain, node.op_type))
-    if follows_constants and _stopped_short(inferred):
-        inferred = _infer_symbolically(inferred)
-    told = containers(inferred) if len(known) > 1 else [inferred.graph]
-    return Inferred.of("\n".join(complaints), map(_types_in, told)).encoded()
+    return Prepared(model, nodes, misfits, veiled, len(known), model.SerializeToString())
+
+
+class Prepared(Struct, frozen=True):
+    """A model whose nodes are named by their tags, and those hidden that break inference off.
+
+    Args:
+        model: so prepared.
+        nodes: its nodes by their tags.
+        misfits: what is wrong with those that native code must not see.
+        veiled: domains and operators of those that onnx does not know.
+        containers: graphs and functions.
+        serialized: the model, for native code.
+    """
+
+    model: ModelProto
+    nodes: dict[str, NodeProto]
+    misfits: dict[str, str]
+    veiled: dict[str, tuple[str, str]]
+    containers: int
+    serialized: bytes
+
+    def infer(self, *, follows_constants: bool = True) -> bytes:
+        """What `infer` gives."""
+        inferred, complaints = _infer_stubbornly(self, data_prop=follows_constants)
+        told = (f"(op_type:, node name: {name}): {why}" for name, why in self.misfits.items())
+        _infer_functions(inferred, data_prop=follows_constants)
+        for name, node in tagged(containers(inferred)).items() if self.veiled else ():
+            node.domain, node.op_type = self.veiled.get(name, (node.domain, node.op_type))
+        if follows_constants and _stopped_short(inferred):
+            inferred = _infer_symbolically(inferred)
+        types = containers(inferred) if self.containers > 1 else [inferred.graph]
+        return Inferred.of("\n".join([*complaints, *told]), map(_types_in, types)).encoded()
 
 
 def tagged(containers: Iterable[Container]) -> dict[str, NodeProto]:
@@ -235,17 +265,14 @@ def functions_of(model: ModelProto) -> dict[tuple[str, str], FunctionProto]:
     return {(function.domain, function.name): function for function in model.functions}
 
 
-def _infer_stubbornly(
-    model: ModelProto, nodes: Mapping[str, NodeProto], *, data_prop: bool
-) -> tuple[ModelProto, list[str]]:
+def _infer_stubbornly(prepared: Prepared, *, data_prop: bool) -> tuple[ModelProto, list[str]]:
     """Infers what can be inferred; each node that makes onnx give up is passed by from then on.
 
     Onnx asks less of the shape of what it follows as a constant, and where it follows none, it asks
     what its checker does: it is heard both ways.
     """
     complaints: list[str] = []
-    inferred = None
-    serialized = model.SerializeToString()
+    inferred, serialized = None, prepared.serialized
     for _ in range(_MOST_BROKEN_NODES):
         inferred = _infer_strictly(serialized, complaints, data_prop=data_prop)
         if inferred is not None:
@@ -255,14 +282,14 @@ def _infer_stubbornly(
             break
         except InferenceError as error:
             tags = _TAG.findall(str(error))
-        broken = nodes.get(tags[-1]) if tags else None
+        broken = prepared.nodes.get(tags[-1]) if tags else None
         if broken is None or (broken.domain, broken.op_type) == _VEIL:
             break
         _veil(broken)
-        serialized = model.SerializeToString()
+        serialized = prepared.model.SerializeToString()
     if data_prop:
         complaints += _complaints(serialized)
-    return inferred or model, complaints
+    return inferred or prepared.model, complaints
 
 
 def _complaints(serialized: bytes) -> list[str]:
