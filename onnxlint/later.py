@@ -1,5 +1,6 @@
 """Modules that are loaded when something of them is asked for, and not where they are imported."""
 
+import importlib
 import importlib.util
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
@@ -32,6 +33,17 @@ def put_off(name: str, **known: object) -> None:
         module.__class__ = Later
         vars(module).update(known)
         sys.modules[name] = module
+        package, _, part = name.rpartition(".")
+        if package in sys.modules:  # as if it had been imported
+            setattr(sys.modules[package], part, module)
+
+
+def filled(name: str) -> ModuleType:
+    """The module, loaded by now."""
+    module = importlib.import_module(name)
+    if isinstance(module, Later):
+        fill(module)
+    return module
 
 
 def _spec(name: str) -> ModuleSpec | None:

@@ -51,7 +51,7 @@ def _take_or_start(worker: Worker) -> None:
         _kinds[worker] = kind
         process, log = _spare.pop(kind, (None, None))
         if process is not None and log is not None and process.poll() is None:
-            worker._log.close()
+            worker._close_log()
             worker._process, worker._log = process, log  # type: ignore[assignment]
             log.seek(0)
             log.truncate()

@@ -254,8 +254,9 @@ import sys
 from onnxlint.light_python import use_light_python
 use_light_python()
 import click, msgspec, pathlib, uuid
-for name in ("hashlib", "ipaddress", "linecache", "pickle", "platform", "textwrap",
-             "tokenize", "typing_extensions", "msgspec.inspect"):
+for name in ("ast", "calendar", "gettext", "hashlib", "inspect", "ipaddress", "linecache", "pickle",
+             "platform", "secrets", "textwrap", "tokenize", "typing_extensions", "urllib.parse",
+             "msgspec.inspect"):
     assert type(sys.modules[name]).__name__ == "Later", name
 {use}
 """
@@ -263,6 +264,19 @@ for name in ("hashlib", "ipaddress", "linecache", "pickle", "platform", "textwra
 
 @pytest.mark.parametrize("use", [
     "import urllib.parse; assert urllib.parse.urlsplit('http://[::1]:80/a').hostname == '::1'",
+    "import urllib.parse; assert urllib.parse.quote('a b') == 'a%20b'",
+    "from urllib.parse import *; assert urljoin('http://a/b', 'c') == 'http://a/c'",
+    "from urllib.request import Request; assert Request('http://a/b').host == 'a'",
+    "assert pathlib.Path('/a b').as_uri() == 'file:///a%20b'",
+    "import ast; assert ast.literal_eval('[1]') == [1] and ast.NodeVisitor",
+    "import calendar; assert calendar.timegm((1970, 1, 2, 0, 0, 0)) == 86400",
+    "import gettext; assert gettext.gettext('a') == 'a' and gettext.NullTranslations",
+    "from gettext import ngettext; assert (ngettext('a', 'b', 1), ngettext('a', 'b', 2)) == "
+    "('a', 'b')",
+    "from secrets import randbits; assert 0 <= randbits(5) < 32 and randbits(0) == 0\n"
+    "assert len({randbits(128) for _ in range(9)}) == 9",
+    "from secrets import *; assert len(token_hex(4)) == 8 and randbits.__self__",
+    "import inspect; assert inspect.signature(inspect.cleandoc).parameters.keys() == {'doc'}",
     "import inspect; assert 'def fill' in inspect.getsource(__import__('onnxlint').later.fill)",
     "import hashlib; assert hashlib.sha256(b'a').hexdigest()[:8] == 'ca978112' and hashlib.blake2b",
     "import copyreg, pickle; assert pickle.loads(pickle.dumps([1])) == [1] and pickle.Pickler",
@@ -286,6 +300,45 @@ for name in ("hashlib", "ipaddress", "linecache", "pickle", "platform", "textwra
 ])  # fmt: skip
 def test_what_is_put_off_is_there_when_it_is_used(use):
     python(LIGHT_PYTHON.replace("{use}", use))
+
+
+DOCS = [
+    "",
+    "a",
+    " a\n   b\n    c\n",
+    "\n\n  a\n\n b\n\t c\n  \n\n",
+    "a\n\n",
+    "a\n b\n  ",
+    "\ta\n\tb",
+]
+
+
+def test_documentation_loses_the_indentation_that_python_takes():
+    code = f"""
+import inspect
+quick = inspect.cleandoc
+docs = {DOCS!r} + [inspect.getdoc.__doc__, inspect.__doc__, click.Command.__doc__]
+assert inspect.cleandoc is not quick
+for doc in docs:
+    assert quick(doc) == inspect.cleandoc(doc), doc
+"""
+    python(LIGHT_PYTHON.replace("{use}", code))
+
+
+def test_numpy_needs_nothing_of_what_is_put_off():
+    code = f"""{LIGHT_NUMPY}
+import numpy.random, numpy.linalg, numpy.lib.format
+for name in ("ast", "gettext", "hashlib", "inspect", "secrets"):
+    assert type(sys.modules[name]).__name__ == "Later", name
+assert "_hashlib" not in sys.modules
+assert numpy.random.default_rng(0).integers(9) == 7
+assert numpy.random.SeedSequence().entropy != numpy.random.SeedSequence().entropy
+assert numpy._core.overrides.inspect.cleandoc(" a") == "a"
+import inspect
+assert "condlist" in inspect.signature(numpy.select).parameters
+assert "axis" in inspect.signature(numpy.concatenate).parameters
+"""
+    python(LIGHT_PYTHON.replace("{use}", code))
 
 
 def test_of_msgspec_that_has_no_other_hints_a_table_is_the_same():

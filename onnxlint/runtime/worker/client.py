@@ -7,9 +7,7 @@ import math
 import os
 import select
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +22,7 @@ from onnxlint.safety.limits import Alarm, Budget, default_memory_limit
 
 if TYPE_CHECKING:
     import ctypes
+    import subprocess
 
     from onnxlint.runtime.protocol import (
         Array,
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
         Seen,
         Statistics,
     )
+
+    Process = subprocess.Popen[bytes] | Taken
 
 
 class RunFailure(Exception):  # noqa: N818 - the model's failure, not ours
@@ -67,8 +68,6 @@ class LimitReached(WorkerDied):
 Meanwhile = Callable[[], bool]
 """Does a piece of work, and raises nothing; whether there was one."""
 
-Process = subprocess.Popen[bytes] | Taken
-
 _RUNNING = "running the model"
 
 
@@ -92,7 +91,7 @@ class Worker:
         self.time_limit = time_limit
         self.memory_limit = memory_limit or default_memory_limit()
         self.budget: Budget | None = None
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        self._log: IO[bytes] | None = None
         self._process: Process | None = None
         self._dying: list[Process] = []
         self.session = 0
@@ -120,13 +119,7 @@ class Worker:
             return
         self._end()
         self._has_replied = False
-        self._process = self._taken_over() or subprocess.Popen(
-            command(self.module, self.memory_limit or 0, os.getpid()),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=environment(),
-        )
+        self._process = self._taken_over() or self._spawned()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
             _widen(stream.fileno())
@@ -137,9 +130,23 @@ class Worker:
         """The process that was started before it was known for what."""
         taken = taken_over(self.module, self.memory_limit)
         if taken is not None:
-            self._log.close()
+            self._close_log()
             self._log = taken.log
         return taken
+
+    def _spawned(self) -> Process:
+        import subprocess
+        import tempfile
+
+        if self._log is None:
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        return subprocess.Popen(
+            command(self.module, self.memory_limit or 0, os.getpid()),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment(),
+        )
 
     def load(
         self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False,
@@ -230,6 +237,8 @@ class Worker:
             RunFailure: onnxruntime cannot load it, or cannot run it.
             WorkerDied: the worker crashed or went over a limit.
         """
+        import tempfile
+
         from onnxlint.runtime.protocol import Profile, Profiled
 
         self.start()
@@ -243,6 +252,8 @@ class Worker:
 
     def log(self) -> str:
         """What the worker and the native code in it printed so far."""
+        if self._log is None:
+            return ""
         self._log.seek(0)
         return self._log.read().decode(errors="replace")
 
@@ -251,7 +262,12 @@ class Worker:
         self._end()
         for process in self._dying:
             process.wait()
-        self._log.close()
+        self._close_log()
+
+    def _close_log(self) -> None:
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
     def end(self) -> None:
         """Ends the process, and does not wait for that: nobody asks it any more."""
@@ -267,8 +283,9 @@ class Worker:
                     with contextlib.suppress(OSError):  # a pipe whose reader is gone
                         stream.close()
             self._process = None
-            self._log.seek(0)
-            self._log.truncate()
+            if self._log is not None:
+                self._log.seek(0)
+                self._log.truncate()
 
     def _ask(self, request: Request, doing: str, runs: int = 1) -> Reply:
         from onnxlint.runtime.protocol import Failed
