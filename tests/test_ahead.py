@@ -21,7 +21,7 @@ from onnxlint.runtime.protocol import Run
 from onnxlint.runtime.worker import ahead
 from onnxlint.runtime.worker.ahead import Taken, end_ahead, start_ahead, taken_over
 from onnxlint.runtime.worker.client import LimitReached, Worker, WorkerDied
-from onnxlint.runtime.worker.environment import MODULE
+from onnxlint.runtime.worker.environment import MODULE, environment
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
 
@@ -175,6 +175,13 @@ def test_it_has_no_secrets(monkeypatch):
         variables = Path(f"/proc/{taken(worker).pid}/environ").read_text()
         assert "SOME_TOKEN" not in variables
         assert "PYTHONPATH" in variables
+
+
+def test_it_asks_for_huge_pages_where_nothing_else_is_said(monkeypatch):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    assert environment()["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
+    assert environment()["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=0"
 
 
 def test_whoever_has_another_environment_starts_his_own(monkeypatch):

@@ -51,12 +51,12 @@ def taken_over(module: str, memory_limit: int | None) -> Taken | None:
     return keeper.taken_over(memory_limit)
 
 
-def end_ahead() -> None:
-    """Ends the process, whoever has it by now."""
+def end_ahead(*, waits: bool = True) -> None:
+    """Ends the process, whoever has it by now; who leaves at once need not wait for that."""
     global _started
     keeper, _started = _started, None
     if keeper is not None:
-        keeper.end()
+        keeper.end(waits=waits)
 
 
 class Taken:
@@ -149,12 +149,13 @@ class _Keeper:
         except BlockingIOError:
             return False
 
-    def end(self) -> None:
+    def end(self, *, waits: bool) -> None:
         """Ends the process, and waits for the keeper, in the process that began both."""
         if self._owner == os.getpid():
             with contextlib.suppress(BrokenPipeError):  # it has ended
                 _tell(self._owners, _NOBODY)
-            os.waitpid(self._pid, 0)
+            if waits:
+                os.waitpid(self._pid, 0)
 
     def _keep(self, owners: int, ending: int) -> NoReturn:
         """The keeper's whole life."""
