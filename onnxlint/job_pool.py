@@ -25,13 +25,13 @@ Elsewhere = Callable[[Sequence[Job]], Generator[ModelReport]]
 def run_jobs(
     jobs: Sequence[Job | ModelReport], lint: Lint, parallel: int = 1,
     begins: Callable[[str], None] | None = None, cache: ReportCache | None = None,
-    elsewhere: Elsewhere | None = None,
+    elsewhere: Elsewhere | None = None, *, stays: bool = True,
 ) -> Generator[ModelReport]:  # fmt: skip
     """A report for each job, in their order; where there is one already it stays.
 
     Each job is done in a judge, `parallel` at a time, or `elsewhere`; `begins` hears what they do.
     The model `-` is standard input, which is read once, into a file. What `cache` has is not done
-    again.
+    again. Who ends when the reports are there does not stay until all processes have.
     """
     with ExitStack() as stack:
         jobs = _with_standard_input(jobs, stack)
@@ -39,7 +39,7 @@ def run_jobs(
         able = [job for job, looked in zip(jobs, known, strict=True)
                 if isinstance(job, Job) and looked.report is None]  # fmt: skip
         judged = elsewhere(able) if elsewhere else _judged(
-            [_remembering(job, cache) for job in able], lint, parallel, begins
+            [_remembering(job, cache) for job in able], lint, parallel, begins, stays=stays
         )  # fmt: skip
         done = stack.enter_context(closing(judged))
         reports = (
@@ -107,8 +107,9 @@ def _with_standard_input(
 
 
 def _judged(
-    jobs: Sequence[Job], lint: Lint, parallel: int, begins: Callable[[str], None] | None
-) -> Generator[ModelReport]:
+    jobs: Sequence[Job], lint: Lint, parallel: int, begins: Callable[[str], None] | None,
+    *, stays: bool,
+) -> Generator[ModelReport]:  # fmt: skip
     if all(job.static_only for job in jobs):
         end_ahead()
     ready = taken_over(jobs, lint)
@@ -119,4 +120,5 @@ def _judged(
     judge = judging(jobs, lint, workers)
     rest_bundle()
     with nullcontext() if workers is None else closing(workers):
-        yield from Judges(judge, cases, rules, parallel, ready).reports(begins)
+        judges = Judges(judge, cases, rules, parallel, ready, stays=stays)
+        yield from judges.reports(begins)

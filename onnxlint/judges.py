@@ -28,7 +28,7 @@ from onnxlint.judge_process import ANEW, FOUND, HARMED, noted, serve
 from onnxlint.report import ModelReport, decode, decoder
 from onnxlint.rules.diagnosis import crashed, words
 from onnxlint.rules.rule import Rule
-from onnxlint.safety.forked import fork
+from onnxlint.safety.forked import fork, leave_alone
 from onnxlint.safety.limits import STUCK, Budget
 from onnxlint.safety.memory import is_out_of_memory
 from onnxlint.safety.note import Note
@@ -114,14 +114,15 @@ class _Trial(Struct):
 class Judges:
     """As many judges as asked for, and the reports of all cases in their order.
 
-    `ready` is the process of a first one that knows the cases already.
+    `ready` is the process of a first one that knows the cases already. Who does not stay when the
+    reports are there does not wait until the judges have given back what they took.
     """
 
     def __init__(
         self, judge: Judge, cases: Sequence[Case], rules: Collection[Rule], jobs: int = 1,
-        ready: Process | None = None,
+        ready: Process | None = None, *, stays: bool = True,
     ) -> None:  # fmt: skip
-        self._judge, self._cases, self._ready = judge, cases, ready
+        self._judge, self._cases, self._ready, self._stays = judge, cases, ready, stays
         self._rules = {rule.code: rule for rule in rules}
         self._jobs = min(jobs, len(cases)) or 1
         self._servers: list[_Server] = []
@@ -162,7 +163,10 @@ class Judges:
     def close(self) -> None:
         """Ends all judges."""
         for server in self._servers:
-            server.end()
+            if self._stays or server.trial is not None:
+                server.end()
+            else:
+                _dismiss(server.process)
         self._servers.clear()
         self._selector.close()
 
@@ -282,7 +286,7 @@ class _Server:
     """One judge, seen from this side: which trial it has, and the pipes to and from it."""
 
     def __init__(self, process: Process, rules: dict[str, Rule]) -> None:
-        self._process, self._rules = process, rules
+        self.process, self._rules = process, rules
         self.replies = process.replies
         self.trial: _Trial | None = None
         self.is_open = True
@@ -292,7 +296,7 @@ class _Server:
     @property
     def ends(self) -> tuple[int, int]:
         """Our ends of its pipes."""
-        return self._process.requests, self.replies
+        return self.process.requests, self.replies
 
     def take(self, trial: _Trial) -> None:
         """Gives it a trial."""
@@ -301,11 +305,11 @@ class _Server:
         if trial.tries == 1:
             trial.ends = time.monotonic() + trial.case.budget.seconds + GRACE_SECONDS
         trial.findings, trial.rule = [], None
-        self._process.note.write(noted(trial.doing))
+        self.process.note.write(noted(trial.doing))
         told = [trial.case.path, trial.case.asked, trial.without]
         request = json.dumps(told).encode() + b"\n"
         with contextlib.suppress(OSError):  # it is dead: its end of the other pipe tells
-            os.write(self._process.requests, request)
+            os.write(self.process.requests, request)
 
     def hear(self) -> ModelReport | None:
         """Reads what it says; a report ends the trial."""
@@ -336,19 +340,29 @@ class _Server:
 
     def look(self) -> None:
         """Takes down what it is at, or was at its end."""
-        if self.trial is not None and (read := self._process.note.read()):
+        if self.trial is not None and (read := self.process.note.read()):
             code, _, doing = read.decode(errors="replace").partition(" ")
             self.trial.doing, self.trial.rule = doing, self._rules.get(code)
 
     def end(self) -> str:
         """Ends it, and what it started; how it ended."""
         if not self._ending:
-            self._ending = _ended(self._process.child)
+            self._ending = _ended(self.process.child)
             self.look()
-            self._process.note.close()
+            self.process.note.close()
             for fd in self.ends:
                 os.close(fd)
         return self._ending
+
+
+def _dismiss(process: Process) -> None:
+    """Ends a judge that has nothing to tidy up, and what it started; nobody waits for that."""
+    with contextlib.suppress(OSError):  # it has ended by itself
+        os.killpg(process.child, signal.SIGKILL)
+    leave_alone(process.child)
+    process.note.close()
+    for fd in (process.requests, process.replies):
+        os.close(fd)
 
 
 def _ended(child: int) -> str:

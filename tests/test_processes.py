@@ -8,15 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import FLAWED, SOUND
 from test_worker import FOREVER
 
 from onnxlint.report import ModelReport, decode, encode
 from onnxlint.safety import forked
-from onnxlint.safety.forked import Crashed, Isolated
+from onnxlint.safety.forked import Crashed, Held, Isolated
 from onnxlint.safety.limits import Budget, _container_limits
 
 RULE = '''"""Rules of a team."""
@@ -249,6 +251,53 @@ def test_a_signal_leaves_nothing(name, jobs, write_model, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == before
 
 
+LOADING = """
+import os, signal, sys, time, types, weakref
+import onnxlint.cli.main as command
+
+class Part:
+    "Of a module that is loaded just now."
+
+def ordered(*_):
+    os.kill(os.getpid(), signal.{name})
+    return [None for _ in range(9)]
+
+class Late:
+    def __set_name__(self, owner, name):
+        ordered()
+
+def where_nobody_hears(**_):
+    part = Part()
+    watched = weakref.ref(part, ordered)
+    del part
+    time.sleep(20)
+
+def where_another_error_is_made_of_it(**_):
+    type("Loaded", (), {{"late": Late()}})
+
+def where_an_error_is_asked_for(**_):
+    try:
+        ordered()
+    except types.missing:
+        pass
+
+command.cli.main = {where}
+command.main()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals")
+@pytest.mark.parametrize("where", [
+    "where_nobody_hears", "where_another_error_is_made_of_it", "where_an_error_is_asked_for",
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_is_heeded_wherever_it_comes(name, where):
+    code = LOADING.format(name=name, where=where)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == ENDINGS[name]
+    assert done.stderr == ("interrupted\n" if name == "SIGINT" else "")
+
+
 def test_a_signal_while_standard_input_is_read_leaves_no_file(tmp_path):
     process = started("-", cwd=tmp_path)
     assert process.stdin is not None
@@ -349,6 +398,55 @@ def test_a_child_that_ends_without_a_reply_is_told():
 
 def fail(message: str) -> bytes:
     raise ValueError(message)
+
+
+def test_a_call_that_is_held_is_made_when_it_is_allowed(tmp_path):
+    made, budget = tmp_path / "made", Budget(30.0, None)
+
+    def prepare(data: bytes) -> Callable[[], bytes]:
+        (tmp_path / "prepared").touch()
+        return lambda: made.touch() or data[::-1]
+
+    allowed, other = (Held(prepare, b"abc", budget) for _ in range(2))
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "prepared").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not allowed.is_done and not made.exists()
+    other.close()
+    assert not made.exists()
+    other.allow()
+    allowed.allow()
+    assert allowed.result() == b"cba" and made.exists()
+
+
+def test_a_call_that_cannot_be_prepared_is_told():
+    held = Held(lambda _: fail("odd"), b"", Budget(30.0, None))
+    held.allow()
+    held.allow()
+    with pytest.raises(Crashed, match="ValueError: odd"):
+        held.result()
+    held.close()
+
+
+def test_a_call_that_is_held_ends_with_whoever_may_allow_it(tmp_path):
+    code = f"""
+import sys
+from onnxlint.safety.forked import Held
+from onnxlint.safety.limits import Budget
+make = lambda: open({str(tmp_path / "made")!r}, "w").close()
+held = Held(lambda _: lambda: make() or b"", b"", Budget(30.0, None))
+print(held._child, flush=True)
+sys.stdin.read()
+"""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+        held = psutil.Process(int(owner.stdout.readline()))
+        assert held.is_running()
+        owner.kill()
+    deadline = time.monotonic() + 30
+    while held.is_running() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not held.is_running() and not (tmp_path / "made").exists()
 
 
 def test_a_reply_longer_than_a_pipe_comes_whole_and_no_child_is_left():

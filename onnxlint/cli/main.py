@@ -109,25 +109,40 @@ def main() -> None:
         status = done.code if isinstance(done.code, int) else 2
     except click.exceptions.Exit as done:
         status = done.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        status = _told("interrupted", INTERRUPTED)
-    except Terminated as order:
-        remove_unfinished()
-        end_ahead()
-        signal.signal(order.number, signal.SIG_DFL)
-        os.kill(os.getpid(), order.number)
-        status = 128 + order.number
     except BaseException as error:
-        status = _told(_sentence(error), 2)
-        if os.environ.get("ONNXLINT_DEBUG"):
+        status = _status_of(_origin(error))
+        if status == 2 and os.environ.get("ONNXLINT_DEBUG"):
             raise
-    end_ahead()
+    end_ahead(waits=False)
     if status < INTERRUPTED:
         keep_bundle()
     if "mpi4py.MPI" in sys.modules:  # its other processes end when Python does
         sys.exit(status)
     leave(status)
+
+
+def _origin(error: BaseException) -> BaseException:
+    """What ended the command: a signal, where it came while something was loaded or tidied up."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, KeyboardInterrupt | click.Abort | Terminated):
+            return behind
+        behind = behind.__cause__ or behind.__context__
+    return error
+
+
+def _status_of(error: BaseException) -> int:
+    """Says what ended the command, or ends it by the signal that did."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return _told("interrupted", INTERRUPTED)
+    if isinstance(error, Terminated):
+        remove_unfinished()
+        end_ahead()
+        signal.signal(error.number, signal.SIG_DFL)
+        os.kill(os.getpid(), error.number)
+        return 128 + error.number
+    return _told(_sentence(error), 2)
 
 
 INTERRUPTED = 130
@@ -144,6 +159,29 @@ def _heed_signals() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as of nohup
             signal.signal(number, end)
+    usual = sys.unraisablehook
+
+    def heed(lost: sys.UnraisableHookArgs) -> None:
+        order = lost.exc_value
+        if isinstance(order, KeyboardInterrupt | Terminated) and hasattr(signal, "setitimer"):
+            _raise_later(order)
+        else:
+            usual(lost)
+
+    sys.unraisablehook = heed
+
+
+def _raise_later(order: BaseException) -> None:
+    """Has a signal heeded where Python dropped what it raised, as it does in callbacks of imports.
+
+    Raised there once more, it would be dropped once more.
+    """
+
+    def again(*_: object) -> None:
+        raise order
+
+    signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
 
 
 def _told(sentence: str, status: int) -> int:

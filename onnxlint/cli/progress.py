@@ -28,7 +28,7 @@ def judged(
     from onnxlint.job_pool import run_jobs
 
     with progress(len(jobs), quiet) as bar:
-        for report in run_jobs(jobs, lint, parallel, bar.begins, cache, elsewhere):
+        for report in run_jobs(jobs, lint, parallel, bar.begins, cache, elsewhere, stays=False):
             with bar.hidden():  # what is written of the report must not meet it
                 yield report
             bar.step()
