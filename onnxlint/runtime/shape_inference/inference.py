@@ -122,10 +122,14 @@ class Prepared(Struct, frozen=True):
         _infer_functions(inferred, data_prop=follows_constants)
         for name, node in tagged(containers(inferred)).items() if self.veiled else ():
             node.domain, node.op_type = self.veiled.get(name, (node.domain, node.op_type))
-        if follows_constants and _stopped_short(inferred):
-            inferred = _infer_symbolically(inferred)
+        known = self._types("\n".join([*complaints, *told]), inferred)
+        if follows_constants and _stopped_short(inferred, known):
+            known = self._types(known.complaints, _infer_symbolically(inferred))
+        return known.encoded()
+
+    def _types(self, complaints: str, inferred: ModelProto) -> Inferred:
         types = containers(inferred) if self.containers > 1 else [inferred.graph]
-        return Inferred.of("\n".join([*complaints, *told]), map(_types_in, types)).encoded()
+        return Inferred.of(complaints, map(_types_in, types))
 
 
 def tagged(containers: Iterable[Container]) -> dict[str, NodeProto]:
@@ -444,12 +448,12 @@ def _size(dim: Any) -> int | str | None:
     return dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
 
 
-def _stopped_short(model: ModelProto) -> bool:
+def _stopped_short(model: ModelProto, inferred: Inferred) -> bool:
     """Whether there is an operator of known inputs whose output is unknown, and read."""
     graph = model.graph
     if len(graph.node) > SYMBOLIC_NODE_LIMIT:
         return False
-    known = _known(graph)
+    known = _known(graph, inferred)
     ends = [
         node
         for node in graph.node
@@ -462,17 +466,11 @@ def _stopped_short(model: ModelProto) -> bool:
     return any(not known.issuperset(read.intersection(node.output)) for node in ends)
 
 
-def _known(graph: GraphProto) -> set[str]:
-    """The values whose dimensions all are known; of types, of which there are few, each is looked
-    at once."""
-    looked_at: dict[bytes, bool] = {}
-    told: dict[str, bool] = {}
-    for name, info in _types_in(graph):
-        key = info.SerializeToString()
-        if key not in looked_at:
-            looked_at[key] = _is_known(info)
-        told[name] = looked_at[key]
-    known = {name for name, is_known in told.items() if is_known}
+def _known(graph: GraphProto, inferred: Inferred) -> set[str]:
+    """The values of the main graph whose dimensions all are known."""
+    are_known = [_is_known(TypeProto.FromString(each)) for each in inferred.types]
+    told = dict(zip(inferred.names[0], inferred.numbers[0], strict=True))
+    known = {name for name, number in told.items() if are_known[number]}
     return known.union(tensor.name for tensor in graph.initializer)
 
 
