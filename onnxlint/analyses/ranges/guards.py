@@ -17,6 +17,7 @@ from onnxlint.model.graph.operators import MIRRORED, RESHAPING
 
 if TYPE_CHECKING:
     from onnxlint.analyses.ranges.at import At
+    from onnxlint.analyses.ranges.forms import Form
     from onnxlint.analyses.ranges.world import Knowledge
     from onnxlint.types import Array
 
@@ -235,32 +236,48 @@ def _on_both(
     is_magnitude = slope.plain == -slope.bent / 2 and not form.constant
     if base is value or (slope.bent and not is_magnitude):
         return
+    factor = slope.bent / 2 if slope.bent else slope.plain
+    with np.errstate(invalid="ignore", over="ignore"):
+        ends = [(np.asarray(end) - form.constant) / factor for end in (low, high)]
+        slips = [_slip(evaluation, form, element_type, abs(factor), end) for end in ends]
     if slope.bent:  # a·|x|: at most so much on both sides
-        if slope.bent > 0:
-            most = np.asarray(high) / (slope.bent / 2)
-            if bool((most >= 0).all()):
-                yield Limit(base, -most, most, is_number)
-            if bool((np.asarray(low) > 0).all()):
-                yield Limit(base, is_number=is_number, nonzero=True)
+        most = ends[1] + slips[1]
+        if factor > 0 and bool((most >= 0).all()):
+            yield Limit(base, -most, most, is_number)
+        if factor > 0 and bool((np.asarray(low) > 0).all()):
+            yield Limit(base, is_number=is_number, nonzero=True)
         return
-    ends = [(np.asarray(end) - form.constant) / slope.plain for end in (low, high)]
-    if slope.plain < 0:
+    if factor < 0:
         ends.reverse()
-    slip = (
-        0.0
-        if slope.plain in (1, -1) and not form.constant
-        else _slip(evaluation, form.constant, base)
-    )
-    yield Limit(base, ends[0] - slip, ends[1] + slip, is_number)
+        slips.reverse()
+    yield Limit(base, ends[0] - slips[0], ends[1] + slips[1], is_number)
 
 
-def _slip(evaluation: Knowledge, constant: float, base: Value) -> float:
-    """What the sum was off by rounding."""
-    from onnxlint.analyses.ranges.range import precision
+def _slip(evaluation: Knowledge, form: Form, element_type: int, factor: float, end: Array) -> Array:
+    """How far beyond an end a value may lie whose multiple is rounded to within its limit.
 
-    magnitude = evaluation.of(base).magnitude
-    size = abs(constant) + (magnitude if np.isfinite(magnitude) else 0.0)
-    return 4 * precision(evaluation.world.element_type(base)) * size
+    Each step is off by a part of the magnitudes that it adds: `share` of |x|, and what is
+    independent of x. Beyond the end a·x must grow by more than that.
+    """
+    from onnxlint.analyses.ranges.range import precision, smallest
+
+    assert form.single is not None
+    number, least = form.single[0], (form.made_small + form.lost) * smallest(element_type)
+    if form.is_exact:
+        return np.where(np.isfinite(end), least / factor, 0.0)
+    part = 4 * len(form.touched) * precision(element_type)
+    share, others = part * form.touched.get(number, factor), 0.0
+    for each, weight in form.touched.items():
+        if each != number:
+            others += weight * (1.0 if each < 0 else _magnitude(evaluation, each))
+    if share >= factor:
+        return np.where(np.isfinite(end), np.inf, 0.0)
+    off = (share * np.abs(end) + part * others + least) / (factor - share)
+    return np.where(np.isfinite(end), off, 0.0)
+
+
+def _magnitude(evaluation: Knowledge, number: int) -> float:
+    return evaluation.of(evaluation.world.forms.values[number]).magnitude
 
 
 def _next(end: Array | float, sign: int, element_type: int | None) -> Array | float:
