@@ -40,8 +40,9 @@ _ENDING: list[int] = []
 _OUT_OF_MEMORY = 3
 """Exit status of a child that was refused memory."""
 
-_STARVED_SHARE = 0.4
-"""A native crash beyond this share of the limit is laid to it: what doubles its memory dies so."""
+_STARVED_SHARE = 0.3
+"""A native crash beyond this share of the limit is laid to it: what doubles its memory, and holds
+the old beside the new meanwhile, dies so with a third of the limit and more."""
 
 
 class Crashed(Exception):  # noqa: N818 - it says what became of the child
