@@ -1,8 +1,10 @@
 """Modules that are loaded when something of them is asked for, and not where they are imported."""
 
+import _thread
 import importlib
 import importlib.util
 import sys
+from collections import defaultdict
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
@@ -55,9 +57,27 @@ def _spec(name: str) -> ModuleSpec | None:
     return around and PathFinder.find_spec(name, around.submodule_search_locations)
 
 
+_locks: dict[str, _thread.RLock] = defaultdict(_thread.RLock)
+_filling: set[str] = set()
+
+
 def fill(module: ModuleType) -> None:
-    """Runs the module's own code in the same module, which is an ordinary one from now on."""
-    module.__class__ = ModuleType
-    spec = module.__spec__
-    if spec is not None and spec.loader is not None:
-        spec.loader.exec_module(module)
+    """Runs the module's own code in the same module, which is an ordinary one from then on.
+
+    Other threads that ask for it meanwhile wait; where its code fails, whoever asks next runs it.
+
+    Raises:
+        AttributeError: its own code asks for what is not there yet.
+    """
+    name = module.__name__
+    with _locks[name]:
+        if name in _filling:
+            raise AttributeError(f"module {name!r} is being loaded")
+        spec = module.__spec__
+        if module.__class__ is not ModuleType and spec is not None and spec.loader is not None:
+            _filling.add(name)
+            try:
+                spec.loader.exec_module(module)
+            finally:
+                _filling.discard(name)
+        module.__class__ = ModuleType

@@ -302,6 +302,44 @@ def test_what_is_put_off_is_there_when_it_is_used(use):
     python(LIGHT_PYTHON.replace("{use}", use))
 
 
+SLOWLY = """
+import sys, threading, time
+sys.path.insert(0, {folder!r})
+from onnxlint.later import put_off
+put_off("slowly")
+import slowly
+found = []
+threads = [threading.Thread(target=lambda: found.append(slowly.last)) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert found == [1] * 8, found
+assert slowly.times == 1 and type(slowly) is type(sys) and not hasattr(slowly, "more")
+"""
+
+
+def test_what_is_put_off_is_loaded_once_whoever_asks(tmp_path):
+    own = "import sys, time\nassert not hasattr(sys.modules[__name__], 'last')\n"
+    counted = "times = globals().get('times', 0) + 1\ntime.sleep(0.3)\nlast = 1\n"
+    (tmp_path / "slowly.py").write_text(own + counted)
+    python(SLOWLY.format(folder=str(tmp_path)))
+
+
+def test_what_could_not_be_loaded_is_loaded_by_the_next_who_asks(tmp_path):
+    (tmp_path / "slowly.py").write_text("begun = 1\nimport sys\nsys.allowed\nlast = begun\n")
+    code = (
+        SLOWLY.partition("found =")[0].format(folder=str(tmp_path))
+        + """
+for _ in range(2):
+    try: slowly.last
+    except AttributeError as error: assert "allowed" in str(error), error
+    else: raise AssertionError
+sys.allowed = True
+assert slowly.last == 1
+"""
+    )
+    python(code)
+
+
 DOCS = [
     "",
     "a",
