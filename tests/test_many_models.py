@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 import pytest
 
@@ -25,7 +26,9 @@ def test_reports_share_what_they_say_alike():
     assert [each.path for each in (first, second, third)] == ["a", "b", "c"]
 
 
-def test_a_judge_collects_what_models_leave_lying(write_model, monkeypatch, tmp_path):
+@pytest.mark.parametrize("kind", ["bytes", "blocks"])
+def test_a_judge_collects_what_models_leave_lying(kind, write_model, monkeypatch, tmp_path):
+    """Also where the process does not grow, since what Python frees it keeps."""
     collected = tmp_path / "collected"
 
     def noted():
@@ -33,8 +36,11 @@ def test_a_judge_collects_what_models_leave_lying(write_model, monkeypatch, tmp_
             file.write("once\n")
 
     sizes = iter([100, 100, 200, 200, 250, 250])
+    measured = {"bytes": lambda: 0, "blocks": lambda: 0} | {kind: lambda: next(sizes)}
     monkeypatch.setattr(judge_process, "LEFT_LYING", 60)
-    monkeypatch.setattr(judge_process, "data_size", lambda: next(sizes))
+    monkeypatch.setattr(judge_process, "LEFT_BLOCKS", 60)
+    monkeypatch.setattr(judge_process, "data_size", measured["bytes"])
+    monkeypatch.setattr(sys, "getallocatedblocks", measured["blocks"])
     monkeypatch.setattr(gc, "collect", noted)
     paths = [write_model(name=f"{number}.onnx") for number in range(4)]
     reports = [*lint_many(paths, select="ARC")]
