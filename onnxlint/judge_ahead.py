@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import signal
 import sys
 from collections.abc import Collection, Sequence
@@ -30,6 +29,11 @@ from onnxlint.rules.index import Index, index_of
 from onnxlint.rules.rule import Rule, Written
 from onnxlint.runtime.worker.ahead import has_streams
 from onnxlint.safety.note import Note
+
+try:  # what `pickle` takes of it; the rest of that loads for longer than this takes
+    from _pickle import PicklingError, dumps, load
+except ImportError:
+    from pickle import PicklingError, dumps, load
 
 MOST_JOBS = 16
 """Jobs that are told; a choice: what more of them take, nobody begins with."""
@@ -85,8 +89,8 @@ def _told(jobs: Sequence[Job]) -> bytes | None:
     rules = {rule.code: rule.module for job in jobs for rule in job.rules}
     codes = tuple(tuple(rule.code for rule in job.rules) for job in jobs)
     try:
-        return pickle.dumps(_Told(tuple(replace(job, rules=()) for job in jobs), codes, rules))
-    except (pickle.PicklingError, TypeError, AttributeError):
+        return dumps(_Told(tuple(replace(job, rules=()) for job in jobs), codes, rules))
+    except (PicklingError, TypeError, AttributeError):
         return None
 
 
@@ -149,7 +153,7 @@ def _jobs(stream: BinaryIO) -> list[Job]:
     Raises:
         EOFError: none are.
     """
-    told: _Told = pickle.load(stream)
+    told: _Told = load(stream)
     packs = {module.partition(".")[0] for module in told.modules.values()}
     index = {name: each for pack in packs for name, each in index_of(pack).items()}
     rules = {code: _indexed(code, module, index) for code, module in told.modules.items()}

@@ -120,16 +120,17 @@ def bounded(slot: Slot, array: Array, sizes: Mapping[str, int]) -> Array:
 
 def size_of(dim: Dim, sizes: Mapping[str, int]) -> int | None:
     """The size of a dim, be it fixed, a symbol or a sum of symbols."""
-    return dim if isinstance(dim, int) else sizes.get(dim, evaluate(dim, sizes))
+    return dim if isinstance(dim, int) else evaluate(dim, sizes)
 
 
 _OPERATORS = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.Div: operator.floordiv,
+    "Add": operator.add,
+    "Sub": operator.sub,
+    "Mult": operator.mul,
+    "FloorDiv": operator.floordiv,
+    "Div": operator.floordiv,
 }
+"""By the names that Python's own syntax has for them: its module loads for a millisecond."""
 
 
 def evaluate(symbol: str, sizes: Mapping[str, int]) -> int | None:
@@ -143,12 +144,12 @@ def evaluate(symbol: str, sizes: Mapping[str, int]) -> int | None:
             return node.value
         if isinstance(node, ast.Name) and node.id in sizes:
             return sizes[node.id]
-        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-            return int(_OPERATORS[type(node.op)](value(node.left), value(node.right)))
+        if isinstance(node, ast.BinOp) and type(node.op).__name__ in _OPERATORS:
+            return int(_OPERATORS[type(node.op).__name__](value(node.left), value(node.right)))
         raise ValueError(symbol)
 
-    if len(symbol) > LONGEST_EXPRESSION:
-        return None
+    if symbol in sizes or symbol.isidentifier() or len(symbol) > LONGEST_EXPRESSION:
+        return sizes.get(symbol)
     try:
         return value(ast.parse(symbol, mode="eval").body)
     except (ValueError, SyntaxError, ZeroDivisionError, RecursionError, MemoryError):
