@@ -120,7 +120,9 @@ def bounded(slot: Slot, array: Array, sizes: Mapping[str, int]) -> Array:
 
 def size_of(dim: Dim, sizes: Mapping[str, int]) -> int | None:
     """The size of a dim, be it fixed, a symbol or a sum of symbols."""
-    return dim if isinstance(dim, int) else evaluate(dim, sizes)
+    if isinstance(dim, int):
+        return dim
+    return sizes[dim] if dim in sizes else evaluate(dim, sizes)
 
 
 _OPERATORS = {
@@ -148,8 +150,10 @@ def evaluate(symbol: str, sizes: Mapping[str, int]) -> int | None:
             return int(_OPERATORS[type(node.op).__name__](value(node.left), value(node.right)))
         raise ValueError(symbol)
 
-    if symbol in sizes or symbol.isidentifier() or len(symbol) > LONGEST_EXPRESSION:
+    if symbol.isidentifier():
         return sizes.get(symbol)
+    if len(symbol) > LONGEST_EXPRESSION:
+        return None
     try:
         return value(ast.parse(symbol, mode="eval").body)
     except (ValueError, SyntaxError, ZeroDivisionError, RecursionError, MemoryError):
