@@ -39,9 +39,13 @@ from onnxlint.severity import Severity, Stage
 from onnxlint.testing import Example, model_from_text, run_rule, saved
 
 defs.has("Relu")  # onnx registers its operators at the first question; in each fork, it takes 20 ms
-hypothesis.settings.register_profile("all", max_examples=100, deadline=None)  # make test-all
-hypothesis.settings.register_profile("usual", max_examples=40)
-hypothesis.settings.register_profile("ci", max_examples=25, derandomize=True, deadline=None)
+NO_CLOCK: dict[str, Any] = {
+    "deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]
+}  # fmt: skip
+"""No test fails because a machine is slow, or because its first example loads something."""
+hypothesis.settings.register_profile("all", max_examples=100, **NO_CLOCK)  # make test-all
+hypothesis.settings.register_profile("usual", max_examples=40, **NO_CLOCK)
+hypothesis.settings.register_profile("ci", max_examples=25, derandomize=True, **NO_CLOCK)
 # A gate must not fail by chance; new examples are for the desk.
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "usual")
 
