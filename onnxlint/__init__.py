@@ -97,7 +97,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.weights import Weight, Weights
     from onnxlint.analyses.static.windows import Window, Windows
     from onnxlint.analyses.targets.operator_support import Support
-    from onnxlint.analyses.targets.targets import Target, Targets
+    from onnxlint.analyses.targets.targets import ChosenTargets, Target, Targets
     from onnxlint.analyses.trace.activations import Activations
     from onnxlint.analyses.trace.gradient_propagation import LayerGradient, Propagation, Reach
     from onnxlint.analyses.trace.promised_values import PromisedValues
@@ -114,7 +114,13 @@ if TYPE_CHECKING:
     from onnxlint.model.graph.place import NotApplicable, Place
     from onnxlint.model.graph.walk import Walk, WayBack
     from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
-    from onnxlint.model.preflight import Danger, External, Preflight, ProblemKind
+    from onnxlint.model.preflight import (
+        Danger,
+        External,
+        ExternalData,
+        Preflight,
+        ProblemKind,
+    )
     from onnxlint.pipeline import lint, lint_many
     from onnxlint.release_diff import ReleaseDiff
     from onnxlint.rules.rule import Option, rule
@@ -134,6 +140,7 @@ _HOMES = {
     "Change": "onnxlint.analyses.static.layers",
     "ChosenLabel": "onnxlint.analyses.predictions.chosen_labels",
     "ChosenLabels": "onnxlint.analyses.predictions.chosen_labels",
+    "ChosenTargets": "onnxlint.analyses.targets.targets",
     "Collapse": "onnxlint.analyses.predictions.collapsed_outputs",
     "Collapses": "onnxlint.analyses.predictions.collapsed_outputs",
     "Constancy": "onnxlint.analyses.static.constant_values",
@@ -157,6 +164,7 @@ _HOMES = {
     "Expansions": "onnxlint.analyses.static.expansions",
     "Expected": "onnxlint.analyses.comparison.stored_outputs",
     "External": "onnxlint.model.preflight",
+    "ExternalData": "onnxlint.model.preflight",
     "FeatureColumn": "onnxlint.analyses.static.feature_columns",
     "FeatureColumns": "onnxlint.analyses.static.feature_columns",
     "FeatureShift": "onnxlint.shift_report",
@@ -298,6 +306,7 @@ __all__ = [
     "Change",
     "ChosenLabel",
     "ChosenLabels",
+    "ChosenTargets",
     "Collapse",
     "Collapses",
     "Constancy",
@@ -321,6 +330,7 @@ __all__ = [
     "Expansions",
     "Expected",
     "External",
+    "ExternalData",
     "FeatureColumn",
     "FeatureColumns",
     "FeatureShift",

@@ -134,11 +134,35 @@ class Preflight(Struct, frozen=True):
         """The external tensors of each file.
 
         Raises:
-            NotApplicable: the model has none.
+            NotApplicable: the model has no external data.
         """
         if not self.externals:
             raise NotApplicable("the model has no external data")
         return list(_by_location(self.externals))
+
+
+class ExternalData(Struct, frozen=True):
+    """The external tensors of each file, and what is wrong with the files.
+
+    It cannot be had of a model that has no external data: rules that ask for it are then not even
+    loaded.
+    """
+
+    files: list[list[External]]
+    problems: tuple[FileProblem, ...]
+
+    @classmethod
+    def build(cls, preflight: Preflight) -> ExternalData:
+        """What was found before the model was opened.
+
+        Raises:
+            NotApplicable: the model has no external data.
+        """
+        return cls(preflight.files(), preflight.hazards)
+
+    def of(self, *dangers: ProblemKind) -> Iterator[FileProblem]:
+        """The problems of these kinds."""
+        return (problem for problem in self.problems if problem.danger in dangers)
 
 
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:

@@ -225,7 +225,7 @@ def _refused(kernels: Sequence[Kernel], dtypes: Mapping[str, str]) -> str | None
 class Targets:
     """The targets that the user named, in that order; none, where nobody did.
 
-    `for target in targets.chosen()` is for a rule that has nothing to say without a target.
+    A rule that has nothing to say without a target asks for `ChosenTargets`.
     """
 
     def __init__(self, targets: Sequence[Target]) -> None:
@@ -262,6 +262,22 @@ class Targets:
             all(getattr(target, name) == value for name, value in facts.items())
             for target in self._targets
         )
+
+
+class ChosenTargets(Targets):
+    """The targets that the user named; it cannot be had where nobody did.
+
+    Rules that ask for it are then not even loaded.
+    """
+
+    @classmethod
+    def build(cls, targets: Targets) -> ChosenTargets:  # type: ignore[override]
+        """The same targets.
+
+        Raises:
+            NotApplicable: nobody named any.
+        """
+        return cls(targets.chosen())
 
 
 def families() -> list[str]:

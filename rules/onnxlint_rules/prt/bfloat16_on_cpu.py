@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, Support, Targets, rule
+from onnxlint import ChosenTargets, Finding, Graph, Severity, Support, rule
 
 
 @rule("PRT006", "bfloat16-on-cpu", severity=Severity.ERROR)
-def bfloat16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterator[Finding]:
+def bfloat16_on_cpu(graph: Graph, targets: ChosenTargets, support: Support) -> Iterator[Finding]:
     """bfloat16 operators that a target does not implement.
 
     Why: onnxruntime's CPU provider implements few operators in bfloat16, and inserts no casts as it
@@ -31,7 +31,7 @@ def bfloat16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterato
         y = MatMul(x, wide)
     }
     """
-    for target in targets.chosen():
+    for target in targets:
         refused = [
             node
             for node in graph.nodes()

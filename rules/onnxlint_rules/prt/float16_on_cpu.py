@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, NotApplicable, Severity, Support, Targets, rule
+from onnxlint import ChosenTargets, Finding, Graph, NotApplicable, Severity, Support, rule
 
 
 @rule("PRT007", "float16-on-cpu", severity=Severity.WARNING)
-def float16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterator[Finding]:
+def float16_on_cpu(graph: Graph, targets: ChosenTargets, support: Support) -> Iterator[Finding]:
     """float16 operators that a target computes in float32 with inserted casts.
 
     Why: onnxruntime's CPU provider implements few operators in float16. It inserts casts around the
@@ -33,7 +33,7 @@ def float16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterator
         y = Cast <to = 10> (h)
     }
     """
-    widening = [target for target in targets.chosen() if target.float16 == "widened"]
+    widening = [target for target in targets if target.float16 == "widened"]
     if not widening:
         raise NotApplicable("no target computes float16 in float32")
     for target in widening:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, Targets, rule
+from onnxlint import ChosenTargets, Finding, Graph, Severity, rule
 
 
 @rule("PRT001", "ir-version-above-target", severity=Severity.ERROR)
-def ir_version_above_target(graph: Graph, targets: Targets) -> Iterator[Finding]:
+def ir_version_above_target(graph: Graph, targets: ChosenTargets) -> Iterator[Finding]:
     """An IR version newer than a target supports.
 
     Why: the target rejects the file before it reads the graph, and an update of the exporter or of
@@ -32,7 +32,7 @@ def ir_version_above_target(graph: Graph, targets: Targets) -> Iterator[Finding]
     }
     """
     version = graph.model.proto.ir_version
-    for target in targets.chosen():
+    for target in targets:
         if target.ir_version is not None and version > target.ir_version:
             yield Finding(
                 graph.main,

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, NotApplicable, Severity, Targets, rule
+from onnxlint import ChosenTargets, Finding, Graph, NotApplicable, Severity, rule
 
 
 @rule("PRT010", "model-local-function", severity=Severity.ERROR)
-def model_local_function(graph: Graph, targets: Targets) -> Iterator[Finding]:
+def model_local_function(graph: Graph, targets: ChosenTargets) -> Iterator[Finding]:
     """Model-local functions, for a target that does not support them.
 
     Why: functions were added in IR version 8. onnxruntime inlines them when it loads a model; other
@@ -43,7 +43,7 @@ def model_local_function(graph: Graph, targets: Targets) -> Iterator[Finding]:
     }
     """
     calls = [node for node in graph.nodes() if node.called is not None]
-    refusing = [target for target in targets.chosen() if target.functions == "refused"]
+    refusing = [target for target in targets if target.functions == "refused"]
     if not refusing:
         raise NotApplicable("no target is known to refuse functions")
     for target in refusing if calls else ():

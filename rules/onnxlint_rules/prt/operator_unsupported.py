@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Graph, Node, Option, Severity, Support, Target, Targets, rule
+from onnxlint import ChosenTargets, Finding, Graph, Node, Option, Severity, Support, Target, rule
 from onnxlint.analyses.targets.operator_support import Unsupported
 from onnxlint_rules.prt._unsupported import fallback, has_own_rule
 
@@ -12,7 +12,7 @@ from onnxlint_rules.prt._unsupported import fallback, has_own_rule
 @rule("PRT003", "operator-unsupported", severity=Severity.ERROR)
 def operator_unsupported(
     graph: Graph,
-    targets: Targets,
+    targets: ChosenTargets,
     support: Support,
     *,
     max_cpu_share: Annotated[
@@ -57,7 +57,7 @@ def operator_unsupported(
         g = Mish(f)
     }
     """
-    for target in targets.chosen():
+    for target in targets:
         yield from _of_target(graph, target, support, max_cpu_share)
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, Targets, rule
+from onnxlint import ChosenTargets, Finding, Graph, Severity, rule
 
 
 @rule("PRT002", "opset-above-target", severity=Severity.ERROR)
-def opset_above_target(graph: Graph, targets: Targets) -> Iterator[Finding]:
+def opset_above_target(graph: Graph, targets: ChosenTargets) -> Iterator[Finding]:
     """An opset import newer than a target supports, whether used or not.
 
     Why: the target rejects the model, even if the import is unused, and often only in production,
@@ -31,7 +31,7 @@ def opset_above_target(graph: Graph, targets: Targets) -> Iterator[Finding]:
     }
     """
     used = {node.domain for node in graph.nodes()}
-    for target in targets.chosen():
+    for target in targets:
         for domain, version in graph.main.opsets.items():
             newest = target.opsets.get(domain)
             if newest is None or version <= newest:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, NotApplicable, Schemas, Severity, Targets, rule
+from onnxlint import ChosenTargets, Finding, Graph, Node, NotApplicable, Schemas, Severity, rule
 from onnxlint.model.graph.operators import FORMER
 from onnxlint_rules.prt._machine import kind
 
@@ -12,7 +12,7 @@ IN_DEFAULT_DOMAIN = FORMER | {"SimplifiedLayerNormalization"}
 
 
 @rule("PRT004", "vendor-operator", severity=Severity.WARNING)
-def vendor_operator(graph: Graph, schemas: Schemas, targets: Targets) -> Iterator[Finding]:
+def vendor_operator(graph: Graph, schemas: Schemas, targets: ChosenTargets) -> Iterator[Finding]:
     """Operators of one runtime in a model for another.
 
     Why: what onnxruntime's optimiser saves (com.microsoft: FusedConv, SkipLayerNormalization) runs
@@ -47,7 +47,7 @@ def vendor_operator(graph: Graph, schemas: Schemas, targets: Targets) -> Iterato
         y = com.microsoft.QuickGelu(x)
     }
     """
-    others = [target for target in targets.chosen() if not target.is_onnxruntime]
+    others = [target for target in targets if not target.is_onnxruntime]
     if not others:
         raise NotApplicable("every target is onnxruntime")
     foreign: dict[str, list[Node]] = defaultdict(list)

@@ -1,19 +1,19 @@
 """What the rules share that look at the ranges of external files."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 
-from onnxlint import External, Preflight
+from onnxlint import External
 
 Ranges = dict[tuple[int, int], External]
 """The first external tensor of each range, by (offset, end), in the order of the file."""
 
 
-def ranges(preflight: Preflight) -> Mapping[PurePath, Ranges]:
+def ranges(files: Iterable[list[External]]) -> Mapping[PurePath, Ranges]:
     """The ranges of each external file that hold anything; tied weights have one in common."""
     found: dict[PurePath, Ranges] = {}
-    for tensors in preflight.files():
+    for tensors in files:
         known = found.setdefault(PurePath(tensors[0].location), {})
         for tensor in tensors:
             if tensor.extent is not None and tensor.extent[1] > 0:

@@ -40,7 +40,7 @@ def decompression_mismatch(
     """
     files = [("the model file", model.size, model.explained_bytes or model.size)]
     if preflight.externals and preflight.refusal is None:
-        for file, known in ranges(preflight).items():
+        for file, known in ranges(preflight.files()).items():
             size = (model.files.folder / file).stat().st_size
             packed = (extent for tensor in known.values() for extent in prepacked(tensor))
             files.append((f"external data {str(file)!r}", size, _covered([*known, *packed])))

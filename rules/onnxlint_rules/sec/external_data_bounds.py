@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Preflight, ProblemKind, Severity, rule
+from onnxlint import ExternalData, Finding, ProblemKind, Severity, rule
 
 
 @rule("SEC003", "external-data-bounds", severity=Severity.ERROR)
-def external_data_bounds(preflight: Preflight) -> Iterator[Finding]:
+def external_data_bounds(external: ExternalData) -> Iterator[Finding]:
     """A tensor whose byte range does not fit its file, or its shape and dtype.
 
     Why: the data file was truncated or belongs to another export, and the weights would be wrong; a
@@ -33,6 +33,6 @@ def external_data_bounds(preflight: Preflight) -> Iterator[Finding]:
     >>> weight.external_data.add(key="length", value="8")
     >>> (folder / "w.bin").write_bytes(bytes(4104))
     """
-    for hazard in preflight.of_files(ProblemKind.BOUNDS):
+    for hazard in external.of(ProblemKind.BOUNDS):
         hint = "ship the model and the data file of the same export together"
         yield Finding(hazard, hazard.message, hazard.measured, hazard.limit, "bytes", hint=hint)

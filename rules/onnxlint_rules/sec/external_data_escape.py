@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Preflight, ProblemKind, Severity, rule
+from onnxlint import ExternalData, Finding, ProblemKind, Severity, rule
 
 _HINT = "do not load it if its source is not trusted; else put the data beside the model"
 
 
 @rule("SEC001", "external-data-escape", severity=Severity.ERROR)
-def external_data_escape(preflight: Preflight) -> Iterator[Finding]:
+def external_data_escape(external: ExternalData) -> Iterator[Finding]:
     """External data outside the model's folder.
 
     Why: whoever opens the model reads the file that it names, so an untrusted model can read
@@ -55,9 +55,9 @@ def external_data_escape(preflight: Preflight) -> Iterator[Finding]:
     >>> (folder / "weights").mkdir()
     >>> (folder / "weights" / "..w.bin").write_bytes(bytes(8))
     """
-    for hazard in preflight.of_files(ProblemKind.ESCAPE):
+    for hazard in external.of(ProblemKind.ESCAPE):
         yield Finding(hazard, hazard.message, hint=_HINT)
-    for hazard in preflight.of_files(ProblemKind.HARDLINK):
+    for hazard in external.of(ProblemKind.HARDLINK):
         yield Finding(
             hazard,
             hazard.message,
@@ -67,6 +67,6 @@ def external_data_escape(preflight: Preflight) -> Iterator[Finding]:
             hint="replace the hard link by a copy of the file",
             severity=Severity.WARNING,
         )
-    for hazard in preflight.of_files(ProblemKind.LINK):
+    for hazard in external.of(ProblemKind.LINK):
         hint = "replace the link by the file itself"
         yield Finding(hazard, hazard.message, severity=Severity.INFO, hint=hint)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Preflight, ProblemKind, Severity, rule
+from onnxlint import ExternalData, Finding, ProblemKind, Severity, rule
 
 
 @rule("SEC002", "external-data-missing", severity=Severity.ERROR)
-def external_data_missing(preflight: Preflight) -> Iterator[Finding]:
+def external_data_missing(external: ExternalData) -> Iterator[Finding]:
     """External data that is missing or not a regular file.
 
     Why: the weights were left behind when the model was copied or renamed, and no runtime can load
@@ -29,6 +29,6 @@ def external_data_missing(preflight: Preflight) -> Iterator[Finding]:
     >>> weight.external_data.add(key="location", value="w.bin")
     >>> (folder / "w.bin").write_bytes(bytes(8))
     """
-    for hazard in preflight.of_files(ProblemKind.MISSING):
+    for hazard in external.of(ProblemKind.MISSING):
         hint = "put the data file beside the model, under the name in the model"
         yield Finding(hazard, hazard.message, hint=hint)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import External, Finding, Preflight, Severity, rule
+from onnxlint import External, ExternalData, Finding, Severity, rule
 from onnxlint_rules.sec._ranges import Ranges, ranges
 
 
 @rule("SEC004", "external-data-overlap", severity=Severity.INFO)
-def external_data_overlap(preflight: Preflight) -> Iterator[Finding]:
+def external_data_overlap(external: ExternalData) -> Iterator[Finding]:
     """External tensors that partially overlap.
 
     Why: a writer with a wrong offset gives a tensor the end of its neighbour, and every value in it
@@ -40,7 +40,7 @@ def external_data_overlap(preflight: Preflight) -> Iterator[Finding]:
     >>> move(v, "./weights.bin", offset=0, length=8)
     >>> move(w, "weights.bin", offset=4096, length=8)
     """
-    for file, known in ranges(preflight).items():
+    for file, known in ranges(external.files).items():
         shared = list(_shared(known))
         if shared:
             before, after = shared[0]

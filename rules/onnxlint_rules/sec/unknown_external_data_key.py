@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from onnxlint import External, Finding, Preflight, Severity, counted, rule
+from onnxlint import External, ExternalData, Finding, Severity, counted, rule
 
 KNOWN = frozenset({"location", "offset", "length", "checksum", "basepath"})
 """Keys of onnx and its documentation; onnxruntime adds `prepacked_0` and so on to its own files."""
 
 
 @rule("SEC005", "unknown-external-data-key", severity=Severity.WARNING)
-def unknown_external_data_key(preflight: Preflight) -> Iterator[Finding]:
+def unknown_external_data_key(external: ExternalData) -> Iterator[Finding]:
     """An external-data entry with an unknown key.
 
     Why: onnxruntime does not load such a model ("model format error!"), while onnx loads it with a
@@ -36,7 +36,7 @@ def unknown_external_data_key(preflight: Preflight) -> Iterator[Finding]:
     >>> weight.external_data.add(key="prepacked_0", value="MatMul+829|65536;65536;0")
     """
     users: dict[str, list[External]] = {}
-    for tensors in preflight.files():
+    for tensors in external.files:
         for tensor in tensors:
             for key in tensor.entries:
                 if key not in KNOWN and not key.startswith("prepacked"):
