@@ -18,7 +18,7 @@ from onnxlint.analyses.execution.probed_session import runnable
 from onnxlint.config import load
 from onnxlint.job import plan
 from onnxlint.model.file.errors import ModelError
-from onnxlint.model.file.load import open_model
+from onnxlint.model.file.load import known_size, open_model
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.protobuf_wire import WireError, skeleton
 from onnxlint.model.graph.graph import Graph
@@ -112,6 +112,27 @@ def test_skeleton_finds_what_is_large_behind_any_number_of_short_fields(fields):
     assert [*kept.graph.node[0].attribute[0].ints] == [*range(fields)]
     assert kept.graph.node[0].attribute[0].strings == [b"s" * 100_000]
     assert not kept.graph.node[0].attribute[0].doc_string
+
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+UNKNOWN = b"\xfa\x3f\x05hello"  # field 1023
+
+
+@pytest.mark.parametrize("fixture", ["demo/flawed.onnx", "language/llama/intact.onnx"])
+@pytest.mark.parametrize("at_once", [1, 2, 3, 1000])
+def test_what_is_known_is_counted_whatever_is_copied_at_once(fixture, at_once, monkeypatch):
+    model = onnx.load(FIXTURES / fixture, load_external_data=False)
+    model.metadata_props.add(key="a", value="b")
+    expected = model.ByteSize()
+    for part in (model, model.graph, model.graph.node[0], model.graph.node[-1],
+                 *model.graph.initializer[:1], *model.functions[:1]):  # fmt: skip
+        part.MergeFromString(UNKNOWN)
+    assert model.ByteSize() > expected
+    monkeypatch.setattr("onnxlint.model.file.load._COPIED_AT_ONCE", at_once)
+    before = model.SerializeToString()
+    assert known_size(model) == expected
+    assert model.SerializeToString() == before
 
 
 def test_skeleton_refuses_endless_nesting():
