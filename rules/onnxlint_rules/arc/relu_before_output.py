@@ -59,11 +59,13 @@ def relu_before_output(
     }
     """
     for node in graph.nodes("Relu"):
-        value = node.input(0)
-        trail = None if value is None else layers.trail(value)
-        if value is None or trail is None or trail.layer is None or trail.change > Change.AFFINE:
+        value, choice = node.input(0), _choice(node)
+        if value is None or not (choice or is_prediction(node)):  # hardly any, of a million nodes
             continue
-        choice, count = _choice(node), trail.layer.outputs
+        trail = layers.trail(value)
+        if trail.layer is None or trail.change > Change.AFFINE:
+            continue
+        count = trail.layer.outputs
         severity = Severity.WARNING if choice else _unsure(trail.layer, node, feature_multiple)
         if trail.alone and layers.readers(value) == 1 and severity is not None:
             where = f"before {choice.place}" if choice else "as a model output"
