@@ -384,6 +384,17 @@ def test_memory_and_time_of_a_child_are_limited():
     assert Isolated(lambda data: data[::-1], b"abc", memory, growth).result() == b"cba"
 
 
+def test_a_crash_with_next_to_no_memory_is_laid_to_the_limit():
+    def crash(_: bytes) -> bytes:
+        os.kill(os.getpid(), signal.SIGSEGV)
+        return b""
+
+    for growth, said in ((16 * 1024**2, "ran out of the 16 MiB"), (256 * 1024**2, "SIGSEGV")):
+        with pytest.raises(Crashed, match=said) as caught:
+            Isolated(crash, b"", Budget(30.0, None), growth).result()
+        assert caught.value.is_native is (said == "SIGSEGV")
+
+
 def test_a_child_that_ends_without_a_reply_is_told():
     budget = Budget(30.0, None)
     with pytest.raises(Crashed, match=r"ends the process \(exit status 7\)"):

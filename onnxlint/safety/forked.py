@@ -44,6 +44,10 @@ _STARVED_SHARE = 0.3
 """A native crash beyond this share of the limit is laid to it: what doubles its memory, and holds
 the old beside the new meanwhile, dies so with a third of the limit and more."""
 
+_LEAST = 64 << 20
+"""And any that had less than this, in bytes, beside what it inherited: to parse a small model and
+to set up what is needed takes half of it."""
+
 
 class Crashed(Exception):  # noqa: N818 - it says what became of the child
     """The child died; the message says how, and `signal` names the one that ended it.
@@ -176,7 +180,7 @@ class Isolated:
     def _crash(self, code: int, peak: int) -> Crashed:
         """What became of a child that ended without a whole reply."""
         own = sys.maxsize if self._limit is None else max(1, self._limit - self._inherited)
-        starved = code < 0 and peak - self._resident > _STARVED_SHARE * own
+        starved = code < 0 and (own < _LEAST or peak - self._resident > _STARVED_SHARE * own)
         if code == _OUT_OF_MEMORY or starved:
             told = f"ran out of the {own / 2**20:,.0f} MiB allowed"
             is_users = self._limit is not None and self._limit == self.budget.memory
