@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.decompositions import Decomposition, Decompositions
     from onnxlint.analyses.static.expansions import Expansions
     from onnxlint.analyses.static.feature_columns import FeatureColumn, FeatureColumns
+    from onnxlint.analyses.static.inference_failures import InferenceFailures
     from onnxlint.analyses.static.layer_costs import LayerCost
     from onnxlint.analyses.static.layers import Change, Layer, Layers, PathToLayer, Trail
     from onnxlint.analyses.static.named_layers import NamedLayer
@@ -178,6 +179,7 @@ _HOMES = {
     "Hazard": "onnxlint.analyses.ranges.hazard",
     "Hazards": "onnxlint.analyses.ranges.hazards",
     "InitialBias": "onnxlint.analyses.predictions.initial_bias",
+    "InferenceFailures": "onnxlint.analyses.static.inference_failures",
     "Inputs": "onnxlint.analyses.inputs.inputs",
     "Inspection": "onnxlint.inspecting",
     "Journal": "onnxlint.analyses.execution.runtime_warnings",
@@ -343,6 +345,7 @@ __all__ = [
     "Graph",
     "Hazard",
     "Hazards",
+    "InferenceFailures",
     "InitialBias",
     "Inputs",
     "Inspection",

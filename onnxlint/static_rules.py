@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from onnxlint.asking import asks_no_more, beside, needs_worker, rests_on
+from onnxlint.analyses import name_of
+from onnxlint.asking import asks_no_more, beside, needs_of, needs_worker
 from onnxlint.rule_runner import RuleRunner
 from onnxlint.rules.rule import Rule
 
@@ -40,19 +41,18 @@ class StaticRules:
         Before them, what is needed to run the model is loaded: the worker has nothing to do yet.
         """
         analyses = self._runner.analyses
-        works = [(kind, analyses.have(kind)) for kind in beside(self._left)]
-        resting = deque[Rule]()
+        works = {name_of(kind): analyses.have(kind) for kind in beside(self._left)}
         running = filter(needs_worker, self._others)
         first = next(filter(self._runner.is_applicable, running), None) if works else None
         if first is not None:
             next(self._runner.preparing(first), None)
-        while self._left and any(not getattr(work, "is_done", True) for _, work in works):
-            rule = self._left.popleft()
-            if any(rests_on(rule, kind) for kind, _ in works):
-                resting.append(rule)
-            else:
-                self._runner.run(rule)
-        self._left.extendleft(reversed(resting))
+        while pending := {name for name, work in works.items() if not getattr(work, "is_done", 1)}:
+            free = (each for each in self._left if needs_of(each).beside.isdisjoint(pending))
+            rule = next(free, None)
+            if rule is None:
+                break
+            self._left.remove(rule)
+            self._runner.run(rule)
 
     @contextmanager
     def run_beside(self, worker: Worker) -> Iterator[None]:

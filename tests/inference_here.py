@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from onnxlint.analyses.static import costs, expansions, inference_process
-from onnxlint.safety.forked import Held, Isolated
+from onnxlint.safety.forked import Held, Isolated, _Call
 
 APART = (
     "test_behaviour", "test_bounds", "test_expansions", "test_fuzz", "test_hostile_contents",
@@ -28,7 +28,7 @@ ASKING = (costs, expansions, inference_process)
 _owner = os.getpid()  # the commands and judges that it forks protect themselves
 
 
-class Here(Isolated):
+class InThisProcess(_Call):
     """The same call in this process."""
 
     def _fork(self) -> None:
@@ -42,7 +42,11 @@ class Here(Isolated):
             return super().result()
 
 
-class HeldHere(Here, Held):
+class Here(InThisProcess, Isolated):
+    """One that is made when its result is taken."""
+
+
+class HeldHere(InThisProcess, Held):
     """One that is held until it is allowed: it is made when its result is taken."""
 
 

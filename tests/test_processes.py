@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -414,9 +414,9 @@ def fail(message: str) -> bytes:
 def test_a_call_that_is_held_is_made_when_it_is_allowed(tmp_path):
     made, budget = tmp_path / "made", Budget(30.0, None)
 
-    def prepare(data: bytes) -> Callable[[], bytes]:
+    def prepare(data: bytes) -> Callable[[], Iterator[bytes]]:
         (tmp_path / "prepared").touch()
-        return lambda: made.touch() or data[::-1]
+        return lambda: iter([made.touch() or data[::-1]])
 
     allowed, other = (Held(prepare, b"abc", budget) for _ in range(2))
     deadline = time.monotonic() + 30
@@ -428,6 +428,50 @@ def test_a_call_that_is_held_is_made_when_it_is_allowed(tmp_path):
     other.allow()
     allowed.allow()
     assert allowed.result() == b"cba" and made.exists()
+
+
+def in_parts(*parts: Callable[[], bytes]) -> Held:
+    """A call of several results, allowed at once."""
+    held = Held(lambda _: lambda: (part() for part in parts), b"", Budget(30.0, None), None, 2)
+    held.allow()
+    return held
+
+
+def test_the_first_of_two_results_does_not_wait_for_the_second(tmp_path):
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    held = in_parts(lambda: b"first", gate.read_bytes)
+    assert held.result() == b"first" and not held.is_done
+    gate.write_bytes(b"second")
+    assert held.result() == b"second" and held.is_done
+    assert held._child is None
+
+
+def test_a_child_goes_on_while_nobody_has_read_its_first_result(tmp_path):
+    made = tmp_path / "made"
+    held = in_parts(lambda: bytes(500_000), lambda: made.touch() or b"second")
+    deadline = time.monotonic() + 30
+    while not made.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert made.exists()
+    assert held.result() == bytes(500_000) and held.result() == b"second"
+
+
+def test_what_becomes_of_a_child_after_its_first_result_is_told():
+    held = in_parts(lambda: b"first", lambda: os.kill(os.getpid(), signal.SIGSEGV) or b"")
+    assert held.result() == b"first"
+    with pytest.raises(Crashed, match="SIGSEGV") as caught:
+        held.result()
+    assert caught.value.is_native
+    held = in_parts(lambda: b"first", lambda: fail("odd"))
+    assert held.result() == b"first"
+    with pytest.raises(Crashed, match="ValueError: odd"):
+        held.result()
+    held = in_parts(lambda: b"first", lambda: time.sleep(60) or b"")
+    assert held.result() == b"first"
+    child = held._child
+    held.close()
+    assert not psutil.pid_exists(child)
 
 
 def test_a_call_that_cannot_be_prepared_is_told():
@@ -445,7 +489,7 @@ import sys
 from onnxlint.safety.forked import Held
 from onnxlint.safety.limits import Budget
 make = lambda: open({str(tmp_path / "made")!r}, "w").close()
-held = Held(lambda _: lambda: make() or b"", b"", Budget(30.0, None))
+held = Held(lambda _: lambda: iter([make() or b""]), b"", Budget(30.0, None))
 print(held._child, flush=True)
 sys.stdin.read()
 """

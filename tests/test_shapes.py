@@ -17,9 +17,11 @@ from inference_here import inference_here
 
 from onnxlint import Shapes
 from onnxlint.analyses import Analyses
+from onnxlint.contributions import Contributions
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.runtime.shape_inference import inference
+from onnxlint.safety import forked
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
 
@@ -154,6 +156,58 @@ def test_after_an_unexplained_crash_declared_types_are_known(
         assert shapes.problem == "shape inference failed: native code crashed (SIGABRT)"
         assert not shapes.failures
         assert str(shapes.of(graph.main.values["y"])) == "float[4, 3]"
+
+
+NAMED = "n (float[4, 3] x) => (float[4, 3] y) { h = Exp(x) a = MatMul(h, h) y = Relu(h) }"
+
+
+def test_a_crash_after_the_types_loses_none(
+    write_model: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Native code may crash only where it follows no constants."""
+    check = inference.check
+
+    def crash_at_exp(serialized: bytes) -> None:
+        if b"Exp" in serialized:
+            os.abort()
+        check(serialized)
+
+    monkeypatch.setattr(inference, "check", crash_at_exp)
+    with shapes_of(write_model(NAMED)) as (graph, shapes):
+        assert str(shapes.of(graph.main.values["y"])) == "float[4, 3]"
+        assert {f.node.op for f in shapes.failures} == {"Exp", "MatMul"}
+        assert [f.reason for f in shapes.failures if f.node.op == "Exp"] == [
+            "onnx's shape inference crashes here (SIGABRT)"
+        ]
+        assert str(shapes.of(graph.main.values["h"])) == "float[4, 3]"
+        assert shapes.problem is shapes.loss is None
+
+
+def test_complaints_that_take_too_much_are_a_loss_and_the_types_are_known(
+    write_model: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "check", lambda _: os._exit(forked._OUT_OF_MEMORY))
+    with shapes_of(write_model(NAMED)) as (graph, shapes):
+        assert [f.node.op for f in shapes.failures] == ["MatMul"]
+        assert str(shapes.of(graph.main.values["y"])) == "float[4, 3]"
+        assert shapes.problem is None
+        report = Contributions()
+        shapes.contribute(report)
+        (loss,) = report.losses
+        assert "ran out of the" in loss.message
+        assert loss.message.endswith("some nodes that do not fit are not known")
+
+
+def test_a_name_that_looks_like_a_tag_of_inference_is_none(tmp_path: Path) -> None:
+    tags = [f"onnxlint-node:{number}" for number in ("0:77", "9:0", f"0:{'9' * 5000}")]
+    for tag in tags:
+        model = model_from_text("n (float[4, 3] x, float[5] z) => (y) { y = Add(x, z) }")
+        model.graph.input[1].name = model.graph.node[0].input[1] = tag
+        path = tmp_path / "tagged.onnx"
+        path.write_bytes(model.SerializeToString())
+        with shapes_of(path) as (_, shapes):
+            (failure,) = shapes.failures
+            assert failure.is_conflict and shapes.problem is None
 
 
 FUNCTION = """<ir_version: 10, opset_import: ["" : 21, "f" : 1]>

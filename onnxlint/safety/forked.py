@@ -1,4 +1,4 @@
-"""Runs one function on bytes in a child process, so that a crash of native code stays there."""
+"""Calls a function on bytes in a child process, so that a crash of native code stays there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import signal
 import struct
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from onnxlint.safety.limits import (
     Alarm,
@@ -23,16 +24,15 @@ from onnxlint.safety.limits import (
     resident_size,
 )
 from onnxlint.safety.memory import is_out_of_memory
+from onnxlint.safety.pipes import AT_ONCE, widen
 
 Function = Callable[[bytes], bytes]
-Prepare = Callable[[bytes], Callable[[], bytes]]
+Prepare = Callable[[bytes], Callable[[], Iterator[bytes]]]
 
 _NATIVE = {"SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"}
 
 _HEADER = struct.Struct("<?Q")
 """What a reply begins with: whether the function returned, and how many bytes follow."""
-
-_AT_ONCE = 1 << 20
 
 _ENDING: list[int] = []
 """Children that have said all: it takes them milliseconds to give back what they inherited."""
@@ -104,17 +104,19 @@ def fork(serve: Callable[[int], None]) -> tuple[int, int]:
         os._exit(1)
 
 
-class Isolated:
-    """A call under way: started at once, its result taken later; within a budget.
+class _Call:
+    """A call under way in a child: started at once, its results taken later; within a budget.
 
-    `growth` is what the child may allocate beside what it inherits, in bytes; None leaves it what
-    the budget says of a process.
+    Args:
+        argument: what it is called with.
+        growth: what the child may allocate beside what it inherits, in bytes; None leaves it what
+            the budget says of a process.
+        parts: how many results there are, one after the other.
     """
 
-    def __init__(
-        self, function: Function, argument: bytes, budget: Budget, growth: int | None = None
-    ) -> None:
-        self._function, self.argument, self.budget = function, argument, budget
+    def __init__(self, argument: bytes, budget: Budget, growth: int | None, parts: int = 1) -> None:
+        self.argument, self.budget = argument, budget
+        self._parts = parts
         self._inherited, self._resident = data_size(), resident_size()
         self._limit = budget.memory
         if growth is not None:
@@ -123,62 +125,84 @@ class Isolated:
         self._pipe = -1
         if hasattr(os, "fork"):
             self._fork()
+        self._here = self._results() if self._child is None else None
 
-    def _answer(self) -> bytes:
-        return self._function(self.argument)
+    def _results(self) -> Iterator[bytes]:
+        """Makes the call."""
+        raise NotImplementedError
 
     def _fork(self) -> None:
         self._child, self._pipe = fork(self._serve)
+        if self._parts > 1:
+            widen(self._pipe)  # the child goes on while nobody has read the first
 
     @property
     def is_done(self) -> bool:
-        """Whether the result is there, or will not come: nobody waits for it then."""
+        """Whether the next result is there, or will not come: nobody waits for it then."""
         return self._child is None or bool(select.select([self._pipe], [], [], 0)[0])
 
     def result(self) -> bytes:
-        """What the function returned.
+        """What the function returned; where there are several, the next one.
 
         Raises:
             Crashed: the child died, took too long or too much, or the function raised.
         """
-        if self._child is None:  # no fork on this platform: run here, unprotected
+        if self._here is not None:  # no fork on this platform: run here, unprotected
             try:
-                return self._answer()
+                return next(self._here)
             except Exception as error:
                 raise Crashed(f"{type(error).__name__}: {error}") from error
+        try:
+            with Alarm.waiting():
+                has_returned, length = _HEADER.unpack(self._read(_HEADER.size))
+                data = self._read(length)
+        except (EOFError, TimeoutError) as error:
+            raise self._crash(is_late=isinstance(error, TimeoutError)) from None
+        except BaseException:
+            self.close()
+            raise
+        self._parts -= 1
+        if not has_returned or not self._parts:
+            leave_alone(self._gone())
+        if has_returned:
+            return data
+        raise Crashed(data.decode(errors="replace"))
+
+    def _read(self, size: int) -> bytes:
+        """So many bytes of what the child writes.
+
+        Raises:
+            EOFError: it ended before.
+            TimeoutError: it takes too long.
+        """
+        read = bytearray()
+        while len(read) < size:
+            if not select.select([self._pipe], [], [], self.budget.left)[0]:
+                raise TimeoutError
+            part = os.read(self._pipe, min(size - len(read), AT_ONCE))
+            if not part:
+                raise EOFError
+            read += part
+        return bytes(read)
+
+    def _gone(self) -> int:
+        """The child, of which nothing more is read."""
+        assert self._child is not None
         child, self._child = self._child, None
-        with Alarm.waiting():
-            reply = self._reply()
-        if reply is not None and (told := _told(reply)) is not None:
-            leave_alone(child)
-            has_returned, data = told
-            if has_returned:
-                return data
-            raise Crashed(data.decode(errors="replace"))
-        if reply is None:
+        os.close(self._pipe)
+        return child
+
+    def _crash(self, *, is_late: bool) -> Crashed:
+        """What became of a child that ended without a whole reply, or has to end."""
+        child = self._gone()
+        if is_late:
             os.kill(child, signal.SIGKILL)
         _, status, usage = os.wait4(child, 0)
-        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        if reply is None:
+        if is_late:
             told_limit = f"took longer than the {self.budget.allowed_time} allowed"
-            raise Crashed(told_limit, at_limit=True, option="--time-limit")
-        raise self._crash(os.waitstatus_to_exitcode(status), peak)
-
-    def _reply(self) -> bytes | None:
-        """What the child wrote before it ended; None where it takes too long."""
-        parts: list[bytes] = []
-        try:
-            while select.select([self._pipe], [], [], self.budget.left)[0]:
-                part = os.read(self._pipe, _AT_ONCE)
-                if not part:
-                    return b"".join(parts)
-                parts.append(part)
-        finally:
-            os.close(self._pipe)
-        return None
-
-    def _crash(self, code: int, peak: int) -> Crashed:
-        """What became of a child that ended without a whole reply."""
+            return Crashed(told_limit, at_limit=True, option="--time-limit")
+        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        code = os.waitstatus_to_exitcode(status)
         own = sys.maxsize if self._limit is None else max(1, self._limit - self._inherited)
         starved = code < 0 and (own < _LEAST or peak - self._resident > _STARVED_SHARE * own)
         if code == _OUT_OF_MEMORY or starved:
@@ -193,10 +217,9 @@ class Isolated:
     def close(self) -> None:
         """Ends a child whose result nobody took."""
         if self._child is not None:
-            os.kill(self._child, signal.SIGKILL)
-            os.waitpid(self._child, 0)
-            os.close(self._pipe)
-            self._child = None
+            child = self._gone()
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
     def _serve(self, writer: int) -> None:
         """The child's whole life."""
@@ -205,32 +228,56 @@ class Isolated:
         silence = os.open(Path(os.devnull), os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
-        try:
-            data, has_returned = self._answer(), True
-        except Exception as error:
-            if is_out_of_memory(error):
-                os._exit(_OUT_OF_MEMORY)
-            import traceback
-
-            data, has_returned = traceback.format_exc(limit=0).strip().encode(), False
         with os.fdopen(writer, "wb") as pipe:
-            pipe.write(_HEADER.pack(has_returned, len(data)))
-            pipe.write(data)
+            try:
+                for data in self._results():
+                    _tell(pipe, data)
+            except Exception as error:
+                if is_out_of_memory(error):
+                    os._exit(_OUT_OF_MEMORY)
+                import traceback
+
+                reason = traceback.format_exc(limit=0).strip().encode()
+                _tell(pipe, reason, has_returned=False)
         os._exit(0)
 
 
-class Held(Isolated):
+def _tell(pipe: IO[bytes], data: bytes, *, has_returned: bool = True) -> None:
+    pipe.write(_HEADER.pack(has_returned, len(data)))
+    pipe.write(data)
+    pipe.flush()
+
+
+class Isolated(_Call):
+    """One function on bytes, called at once."""
+
+    def __init__(
+        self, function: Function, argument: bytes, budget: Budget, growth: int | None = None
+    ) -> None:
+        self._function = function
+        super().__init__(argument, budget, growth)
+
+    def _results(self) -> Iterator[bytes]:
+        yield self._function(self.argument)
+
+
+class Held(_Call):
     """A call that the child prepares at once, and makes when `allow` says that it may.
 
-    `prepare` gives what is then called, for the argument.
+    `prepare` gives what is then called, for the argument; that gives the results.
     """
 
     def __init__(
-        self, prepare: Prepare, argument: bytes, budget: Budget, growth: int | None = None
+        self,
+        prepare: Prepare,
+        argument: bytes,
+        budget: Budget,
+        growth: int | None = None,
+        parts: int = 1,
     ) -> None:
         self._prepare = prepare
         self._gate = self._key = -1
-        super().__init__(self._call, argument, budget, growth)
+        super().__init__(argument, budget, growth, parts)
 
     def _fork(self) -> None:
         self._gate, self._key = os.pipe()
@@ -243,13 +290,13 @@ class Held(Isolated):
             os.close(self._gate)
             self._gate = -1
 
-    def _call(self, argument: bytes) -> bytes:
-        call = self._prepare(argument)
+    def _results(self) -> Iterator[bytes]:
+        call = self._prepare(self.argument)
         if self._gate != -1:
             self._drop_key()
             if not os.read(self._gate, 1):
                 os._exit(1)  # nobody is left who could allow it
-        return call()
+        yield from call()
 
     def allow(self) -> None:
         """Lets the child make the call, of which `result` then tells."""
@@ -267,15 +314,6 @@ class Held(Isolated):
         if self._key != -1:
             os.close(self._key)
             self._key = -1
-
-
-def _told(reply: bytes) -> tuple[bool, bytes] | None:
-    """Whether the function returned, and what, or why not; None where the reply is not whole."""
-    if len(reply) < _HEADER.size:
-        return None
-    has_returned, length = _HEADER.unpack_from(reply)
-    data = reply[_HEADER.size :]
-    return (has_returned, data) if len(data) == length else None
 
 
 def leave_alone(child: int) -> None:

@@ -26,6 +26,7 @@ COSTS = {
     "Graph": "one pass over the nodes; every rule needs it.",
     "Hazards": "bounds of what hazardous operators read; nothing in a model without any.",
     "InitialBias": "compares the last layer's bias with the labels.",
+    "InferenceFailures": "what the child of `Shapes` tells after the types; rules that ask for it run after others.",
     "Inputs": "one pass over the nodes that use the inputs.",
     "Journal": "reads onnxruntime's log of the shared run.",
     "Labels": "reads the file of labels.",

@@ -11,7 +11,8 @@ from msgspec import Struct
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.inputs.input_semantics import FEEDABLE
-from onnxlint.analyses.static.shapes import Shape, Shapes, declared
+from onnxlint.analyses.static.inference_failures import InferenceFailures
+from onnxlint.analyses.static.shapes import Shape, declared
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 
@@ -33,11 +34,11 @@ class ShapeViolation(Struct, frozen=True):
 class Promises:
     """The declarations of the outputs, held against every run."""
 
-    def __init__(self, graph: Graph, shapes: Shapes, execution: Execution) -> None:
-        self._graph, self._shapes, self._execution = graph, shapes, execution
+    def __init__(self, graph: Graph, failures: InferenceFailures, execution: Execution) -> None:
+        self._graph, self._failures, self._execution = graph, failures, execution
 
     @classmethod
-    def build(cls, graph: Graph, shapes: Shapes, execution: Execution) -> Promises:
+    def build(cls, graph: Graph, failures: InferenceFailures, execution: Execution) -> Promises:
         """Nothing is compared yet.
 
         Raises:
@@ -45,7 +46,7 @@ class Promises:
         """
         if not execution.ran:
             raise Unavailable(execution.failure or "the model did not run")
-        return cls(graph, shapes, execution)
+        return cls(graph, failures, execution)
 
     @cached_property
     def broken(self) -> list[ShapeViolation]:
@@ -56,7 +57,7 @@ class Promises:
         """
         told = {
             value
-            for failure in self._shapes.failures
+            for failure in self._failures.found
             if failure.contradicts_declaration
             for value in failure.node.outputs
         }

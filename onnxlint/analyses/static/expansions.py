@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from onnxlint.analyses.static.inference_failures import InferenceFailure, told_inside
 from onnxlint.analyses.static.schemas import Schemas
-from onnxlint.analyses.static.shapes import Dim, InferenceFailure, Shapes, told_inside
+from onnxlint.analyses.static.shapes import Dim, Shapes
 from onnxlint.model.file.making import make_tensor, make_type
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value

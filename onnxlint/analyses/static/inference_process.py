@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import count
 
 from onnxlint.model.file.load import Model
+from onnxlint.runtime.shape_inference.inferred import Inferred
 from onnxlint.safety.forked import Crashed, Held, Isolated
 from onnxlint.safety.limits import Budget
 
@@ -27,13 +28,20 @@ class InferenceProcess:
     """Inference under way: the child parses the model and prepares it while this process does so.
 
     Native code sees the model once `allow` says that it may. A child that is forked this early
-    inherits little: what is built here later it neither holds nor has copied.
+    inherits little: what is built here later it neither holds nor has copied. It tells the types
+    first, and then goes on to ask what onnx complains of.
     """
 
     def __init__(self, model: Model, budget: Budget) -> None:
         self._budget = budget
         serialized = model.proto.SerializeToString()
-        self._child = Held(_prepared, serialized, *_limits(serialized, budget))
+        self._child = Held(_prepared, serialized, *_limits(serialized, budget), parts=2)
+        self._told: Inferred | None = None
+        self._is_whole = False
+        self.repeated_after: Crashed | None = None
+        """Where it took too long or too much, so that constants were not followed."""
+        self.unheard: Crashed | None = None
+        """Why some complaints are not known."""
 
     @classmethod
     def build(cls, model: Model, budget: Budget) -> InferenceProcess:
@@ -49,15 +57,15 @@ class InferenceProcess:
 
     @property
     def is_done(self) -> bool:
-        """Whether nobody has to wait for the result."""
-        return self._child.is_done
+        """Whether nobody has to wait for the types; once they are taken, for the complaints."""
+        return self._is_whole or self._child.is_done
 
     def close(self) -> None:
         """Ends inference that nobody asked for, or that is not to be."""
         self._child.close()
 
-    def result(self) -> tuple[bytes, Crashed | None]:
-        """What inference tells; where it dies, what it tells of less, and why that is all.
+    def types(self) -> Inferred:
+        """The types, once; where inference dies, what it tells of less.
 
         Native code crashes at some nodes: then of all others. It takes too long or too much: then
         without following constants.
@@ -66,19 +74,45 @@ class InferenceProcess:
             Crashed: that does not help either.
         """
         try:
-            return self._child.result(), None
+            self._told = Inferred.decoded(self._child.result())
         except Crashed as error:
-            less = _without_constants
-            lost: Crashed | None = error
-            if error.is_native:  # the nodes are among its complaints
-                less, lost = partial(_infer_past_crashes, budget=self._budget), None
-            elif not error.at_limit:
+            self._told = self._repeated(error)
+            self._is_whole = True
+        return self._told
+
+    def complaints(self) -> str:
+        """What onnx complains of, after `types`; nodes at which native code crashes are in it."""
+        if self._told is None:
+            return ""
+        if not self._is_whole:
+            self._is_whole = True
+            try:
+                self._take_further_complaints(self._told)
+            except Crashed as error:
+                self.unheard = error
+        return "\n".join([self._told.complaints, self._told.crashes])
+
+    def _take_further_complaints(self, told: Inferred) -> None:
+        try:
+            told.complaints += "\n" + self._child.result().decode()
+        except Crashed as error:
+            if not error.is_native:
                 raise
-            serialized = self._child.argument
-            with suppress(Crashed):
-                child = Isolated(less, serialized, *_limits(serialized, self._budget))
-                return child.result(), lost
-            raise
+            told.crashes = self._repeated(error).crashes  # types behind them are known
+
+    def _repeated(self, error: Crashed) -> Inferred:
+        less = _without_constants
+        if error.is_native:
+            less = partial(_infer_past_crashes, budget=self._budget)
+        elif not error.at_limit:
+            raise error
+        serialized = self._child.argument
+        with suppress(Crashed):
+            child = Isolated(less, serialized, *_limits(serialized, self._budget))
+            told = Inferred.decoded(child.result())
+            self.repeated_after = error if error.at_limit else None
+            return told
+        raise error
 
 
 def remedy(error: Exception) -> str:
@@ -107,10 +141,10 @@ def _limits(serialized: bytes, budget: Budget) -> tuple[Budget, int]:
     return Budget(budget.left / 2, budget.memory), growth
 
 
-def _prepared(serialized: bytes) -> Callable[[], bytes]:
+def _prepared(serialized: bytes) -> Callable[[], Iterator[bytes]]:
     from onnxlint.runtime.shape_inference.inference import prepared
 
-    return prepared(serialized).infer
+    return prepared(serialized).answers
 
 
 def _without_constants(serialized: bytes) -> bytes:

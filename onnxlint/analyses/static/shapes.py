@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from onnxlint.analyses.static.inference_failures import InferenceFailure, failures_of
 from onnxlint.analyses.static.inference_process import InferenceProcess, remedy
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.file.dtypes import bits, dtype_name, is_float, is_integer
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.nodes import Scope, Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.runtime.shape_inference.inferred import Inferred
 from onnxlint.safety.limits import Alarm
@@ -24,31 +24,6 @@ if TYPE_CHECKING:
 
 Dim = int | str | None
 """A fixed size, a symbol, or unknown."""
-
-_FAILURE = r"\(op_type:(?P<op>[^,()]*), node name: onnxlint-node:(?P<key>\d+):(?P<index>\d+)\): *"
-_INNER = r"Inference error\(s\): \(op_type:(?P<op>[^,()]*)[^()]*\): *"
-_INSIDE = r"\(op_type:(?P<op>[^,()]*)[^()]*\): *"
-_PREFIXES = r"\[(?:Shape|Type)InferenceError\] *"
-_TAGGED = r" in node [^ ()]+ \(onnxlint-node:\d+:\d+\)"
-"""The node once more, by the name that inference gave it and nobody else knows."""
-
-_CONTRADICTS_DECLARATION = r"Inferred (?:shape and existing shape|elem type) differ"
-_MISTAKEN = r"Invalid rank for \w+ broadcasting"
-"""onnx 1.23, on constants that it takes for shapes and cannot combine; they may well broadcast."""
-
-_MISSING_INPUT = (
-    r"expected to have type but instead is null|Input \d+ is out of bounds"
-    r"|inputs are expected to have tensor type"  # QLinearConv's words for it
-    r"|Mismatched type: (?:inferred=0 |inferred=\d+ declared=0)"  # of an If's branches
-)
-
-_MISSING_TYPE = (
-    r"[Tt]ype (?:for input at index \d+ )?is null|expected to have type info"
-    r"|Scan input \d+ was not a tensor|zero_point pair is expected to have"
-    r"|onnx's shape inference crashes"  # as at a LabelEncoder
-)
-"""What onnx says where it does not know an input's type, as behind a custom operator; what is of
-the wrong type is found by the types alone."""
 
 
 class Shape(Struct, frozen=True):
@@ -100,36 +75,6 @@ class Shape(Struct, frozen=True):
         return f"{self.dtype}[{dims}]"
 
 
-class InferenceFailure(Struct, frozen=True):
-    """A node at which shape inference fails, and onnx's reason."""
-
-    node: Node
-    reason: str
-    inner_op: str | None = None
-    """The operator that fails, where the node's own operator expands to several."""
-
-    @property
-    def is_missing_input(self) -> bool:
-        """Whether an input, or the type of one, is not there."""
-        return re.search(_MISSING_INPUT, self.reason) is not None
-
-    @property
-    def contradicts_declaration(self) -> bool:
-        """Whether the file declares another type for an output than the one inferred."""
-        return re.match(_CONTRADICTS_DECLARATION, self.reason) is not None
-
-    @property
-    def is_conflict(self) -> bool:
-        """Whether inputs and attributes do not fit each other.
-
-        What fails inside the expansion of a standard operator does not count: onnx 1.23 fails so
-        at a valid MeanVarianceNormalization without `axes`. Nor does `_MISTAKEN`.
-        """
-        inside_standard = self.inner_op is not None and self.node.called is None
-        mistaken = inside_standard or re.search(_MISTAKEN, self.reason) is not None
-        return not (mistaken or self.is_missing_input or self.contradicts_declaration)
-
-
 class Shapes:
     """The inferred type of every value, and the nodes where inference fails."""
 
@@ -142,10 +87,10 @@ class Shapes:
         self._inference = inference
         self._problem = problem
         self._loss: str | None = None
-        self._remedy: str | None = None
+        self._lost: list[Loss] = []
         self._types: dict[Value, TypeProto] | None = None
         self._told: dict[Value, Shape | None] = {}
-        self._failures: list[InferenceFailure] = []
+        self._failures: list[InferenceFailure] | None = None
 
     @classmethod
     def build(cls, inference: InferenceProcess, graph: Graph, preflight: Preflight) -> Shapes:
@@ -162,11 +107,8 @@ class Shapes:
         return self._inference is None or self._types is not None or self._inference.is_done
 
     def contribute(self, report: Contributions) -> None:
-        """What shape inference lost, so that rules saw fewer shapes."""
-        if self.loss is not None:
-            report.losses.append(
-                Loss(f"{self.loss}: fewer shapes are known", "shape inference", hint=self._remedy)
-            )
+        """What shape inference lost, so that rules saw less."""
+        report.losses += self._lost
 
     @property
     def loss(self) -> str | None:
@@ -184,9 +126,21 @@ class Shapes:
 
     @property
     def failures(self) -> list[InferenceFailure]:
-        """Every node at which inference fails, not only the first."""
-        self._known()
+        """Every node at which inference fails, not only the first.
+
+        They come after the types: a rule that asks for `InferenceFailures` runs when both are here.
+        """
+        if self._failures is None:
+            self._known()
+            with Alarm.waiting():
+                self._failures = self._told_failures()
         return self._failures
+
+    @property
+    def are_failures_known(self) -> bool:
+        """Whether nobody has to wait for them."""
+        is_told = self._inference is None or self._inference.is_done
+        return self._failures is not None or (self._types is not None and is_told)
 
     def of(self, value: Value | None) -> Shape | None:
         """The type of a value: inferred, else declared; None for no tensor or an unknown one."""
@@ -239,22 +193,33 @@ class Shapes:
 
     def _take(self, inference: InferenceProcess) -> None:
         try:
-            result, lost = inference.result()
-            if lost is not None:
-                self._loss = f"shape inference {lost} and was repeated without constants"
-                self._remedy = remedy(lost)
-            inferred = Inferred.decoded(result)
+            inferred = inference.types()
             types = [*map(_parsed, inferred.types)]
         except (
             Exception
         ) as error:  # the child's end, or protobuf's DecodeError: it nests too deeply
-            self._problem = self._loss = f"shape inference failed: {error}"
-            self._remedy = remedy(error)
+            self._inference = None
+            inference.close()
+            self._problem = f"shape inference failed: {error}"
+            self._lose(self._problem, "fewer shapes are known", error)
             return
-        scopes = _scopes(self._graph)
-        self._keep(scopes, inferred, types)
-        failures = _failures(scopes, inferred.complaints)
-        self._failures = [failure for failure in failures if not self._lacks_type(failure)]
+        if (lost := inference.repeated_after) is not None:
+            told = f"shape inference {lost} and was repeated without constants"
+            self._lose(told, "fewer shapes are known", lost)
+        self._keep(_scopes(self._graph), inferred, types)
+
+    def _told_failures(self) -> list[InferenceFailure]:
+        if self._inference is None:
+            return []
+        told = failures_of(_scopes(self._graph), self._inference.complaints())
+        if (error := self._inference.unheard) is not None:
+            what = f"shape inference {error} while it looked for what does not fit"
+            self._lose(what, "some nodes that do not fit are not known", error)
+        return [failure for failure in told if not self._lacks_type(failure)]
+
+    def _lose(self, what: str, lost: str, error: Exception) -> None:
+        self._loss = what
+        self._lost.append(Loss(f"{what}: {lost}", "shape inference", hint=remedy(error)))
 
     def _keep(self, scopes: list[Scope], inferred: Inferred, types: list[TypeProto]) -> None:
         """Keeps the type of every value; most of them have one of few, each taken apart once."""
@@ -271,7 +236,7 @@ class Shapes:
     def _lacks_type(self, failure: InferenceFailure) -> bool:
         """Whether onnx fails because it does not know the type of what a node reads: no misfit."""
         given = (value for value in failure.node.inputs if value is not None)
-        return re.search(_MISSING_TYPE, failure.reason) is not None and any(
+        return failure.lacks_type and any(
             self.type_of(value) is None and value.tensor_proto is None for value in given
         )
 
@@ -314,35 +279,3 @@ def _parsed(serialized: bytes) -> TypeProto:
     from onnx import TypeProto
 
     return TypeProto.FromString(serialized)  # type: ignore[no-any-return]
-
-
-def _failures(scopes: list[Scope], message: str) -> Iterator[InferenceFailure]:
-    """Reads onnx's messages: of nested failures the innermost node is the one."""
-    seen = set()
-    for line in message.splitlines():
-        marks = [*re.finditer(_FAILURE, line)]
-        if not marks:
-            continue
-        mark = marks[-1]
-        node = scopes[int(mark["key"])].nodes[int(mark["index"])]
-        if node not in seen:
-            seen.add(node)
-            reason = re.sub(_TAGGED, "", re.sub(_PREFIXES, "", line[mark.end() :])).strip()
-            inner_op = None
-            while inner := re.match(_INNER, reason):
-                inner_op, reason = inner["op"], reason[inner.end() :]
-            yield InferenceFailure(node, reason.rstrip(".") or "no reason given", inner_op)
-
-
-def told_inside(message: str) -> tuple[str | None, str]:
-    """The first operator that does not fit, and onnx's reason; empty where it only lacks inputs.
-
-    `message` is of the inference of a whole model, which goes on behind the first failure.
-    """
-    for inside in re.split(r"(?=\(op_type:)", message)[1:]:
-        if (mark := re.match(_INSIDE, inside)) is None:
-            continue
-        reason = re.sub(_PREFIXES, "", inside[mark.end() :]).strip().rstrip(".")
-        if not (re.search(_MISSING_INPUT, reason) or re.search(_MISTAKEN, reason)):
-            return mark["op"], reason
-    return None, ""

@@ -35,7 +35,7 @@ waits would rather do without shapes."""
 
 
 def infer_past_crashes(serialized: bytes, budget: Budget) -> bytes:
-    """What `infer` gives, with the nodes at which native code crashes among the complaints.
+    """What `infer` gives, and the nodes at which native code crashes.
 
     Raises:
         Crashed: there are too many such nodes, the search takes too long, or it finds none.
@@ -55,8 +55,7 @@ def infer_past_crashes(serialized: bytes, budget: Budget) -> bytes:
             if node is None:
                 raise
             told[node] = f"onnx's shape inference crashes here ({error.signal})"
-    lines = (f"(op_type:, node name: {n}): {why}" for n, why in told.items())
-    found.complaints = "\n".join([found.complaints, *lines])
+    found.crashes = "\n".join(f"(op_type:, node name: {n}): {why}" for n, why in told.items())
     return found.encoded()
 
 
@@ -89,7 +88,7 @@ def _first_crash(
 
 def _in_order(model: ModelProto) -> Iterator[str]:
     """The tags of all nodes, each followed by what it owns, and by what it is the first to call."""
-    tagged(containers(model))
+    list(tagged(containers(model)))  # all have their names then
     functions = functions_of(model)
 
     def inside(node: NodeProto) -> Iterator[NodeProto]:

@@ -42,7 +42,7 @@ SYMBOLIC_NODE_LIMIT = 3_000
 """Symbolic inference takes some ms a node; larger graphs keep what onnx's inference knows."""
 
 _MOST_BROKEN_NODES = 100
-_TAG = re.compile(rf"{NODE_TAG}\d+:\d+")
+_TAG = re.compile(rf"{NODE_TAG}(\d{{1,9}}):(\d{{1,9}})")
 
 _VEIL = ("ai.onnx.ml", "FeatureVectorizer")
 """An operator that has a schema, and no inference."""
@@ -72,74 +72,132 @@ def infer(
     `passing_by`. Constants are followed to the sizes that they give, unless that asks for too much
     memory.
     """
-    return prepared(serialized, passing_by).infer(follows_constants=follows_constants)
+    model = prepared(serialized, passing_by)
+    inferred = model.infer(follows_constants=follows_constants)
+    if follows_constants:
+        inferred.complaints = "\n".join([inferred.complaints, model.further_complaints()])
+    return inferred.encoded()
 
 
 def prepared(serialized: bytes, passing_by: Collection[str] = ()) -> Prepared:
     """The model made ready for `infer`: no native inference has seen it yet."""
     model = ModelProto.FromString(serialized)
+    _spell_imports_alike(model)
     _import_veil(model)
     known = [*containers(model)]
-    nodes = tagged(known)
     for container in known:
         _fill_sparse(container)
-    for name in passing_by:
-        _veil(nodes[name])
-    _spell_alike(model, nodes.values())
-    misfits = {name: misfit for name, node in nodes.items() if (misfit := _misfit(node))}
-    for name in misfits:
-        _veil(nodes[name])
-    hidden = dict([*_unknown(model, nodes), *_endless_calls(model, nodes)])
-    veiled = {name: (node.domain, node.op_type) for name, node in hidden.items()}
-    for name in veiled:
-        _stand_in(nodes[name])
-    return Prepared(model, nodes, misfits, veiled, len(known), model.SerializeToString())
+    least, passed_by = _LeastInputs(model), frozenset(passing_by)
+    misfits: dict[str, str] = {}
+    hidden: dict[str, NodeProto] = {}
+    for tag, node in tagged(known):
+        domain, operator = node.domain, node.op_type
+        if domain == "ai.onnx":
+            domain = node.domain = ""
+        if tag in passed_by:
+            _veil(node)
+        elif operator in _MISFITS and not domain and (misfit := _misfit(node)) is not None:
+            misfits[tag] = misfit
+            _veil(node)
+        elif len(node.input) < least[domain, operator]:
+            hidden[tag] = node
+    hidden.update(_endless_calls(model, known))
+    veiled = {tag: (node.domain, node.op_type) for tag, node in hidden.items()}
+    for node in hidden.values():
+        _stand_in(node)
+    return Prepared(model, known, misfits, veiled, model.SerializeToString())
 
 
-class Prepared(Struct, frozen=True):
+class Prepared(Struct):
     """A model whose nodes are named by their tags, and those hidden that break inference off.
 
     Args:
         model: so prepared.
-        nodes: its nodes by their tags.
+        containers: its graphs and functions.
         misfits: what is wrong with those that native code must not see.
         veiled: domains and operators of those that onnx does not know.
-        containers: graphs and functions.
-        serialized: the model, for native code.
+        serialized: the model, for native code; what breaks inference off is hidden once it did.
     """
 
     model: ModelProto
-    nodes: dict[str, NodeProto]
+    containers: list[Container]
     misfits: dict[str, str]
     veiled: dict[str, tuple[str, str]]
-    containers: int
     serialized: bytes
 
-    def infer(self, *, follows_constants: bool = True) -> bytes:
-        """What `infer` gives."""
-        inferred, complaints = _infer_stubbornly(self, data_prop=follows_constants)
-        told = (f"(op_type:, node name: {name}): {why}" for name, why in self.misfits.items())
+    def answers(self) -> Iterator[bytes]:
+        """The types with what onnx complains of meanwhile; then its further complaints.
+
+        Most rules ask for types alone, and these take half as long.
+        """
+        yield self.infer().encoded()
+        yield self.further_complaints().encode()
+
+    def infer(self, *, follows_constants: bool = True) -> Inferred:
+        """The types of all values, and what onnx complains of meanwhile."""
+        complaints: list[str] = []
+        inferred = self._infer_stubbornly(complaints, data_prop=follows_constants)
+        complaints += (
+            f"(op_type:, node name: {name}): {why}" for name, why in self.misfits.items()
+        )
         _infer_functions(inferred, data_prop=follows_constants)
-        for name, node in tagged(containers(inferred)).items() if self.veiled else ():
-            node.domain, node.op_type = self.veiled.get(name, (node.domain, node.op_type))
-        known = self._types("\n".join([*complaints, *told]), inferred)
+        found = [*containers(inferred)] if self.veiled else []
+        for tag, operator in self.veiled.items():
+            if (node := _node_at(found, tag)) is not None:
+                node.domain, node.op_type = operator
+        known = self._types("\n".join(complaints), inferred)
         if follows_constants and _stopped_short(inferred, known):
             known = self._types(known.complaints, _infer_symbolically(inferred))
-        return known.encoded()
+        return known
+
+    def further_complaints(self) -> str:
+        """What onnx complains of only where it follows no constants; call `infer` before.
+
+        It asks less of the shape of what it follows as a constant, and where it follows none, it
+        asks what its checker does: it is heard both ways. What is inferred then is of no use.
+        """
+        try:
+            check(self.serialized)
+        except InferenceError as error:
+            return str(error)
+        return ""
+
+    def _infer_stubbornly(self, complaints: list[str], *, data_prop: bool) -> ModelProto:
+        """Infers what can be; each node that makes onnx give up is passed by from then on."""
+        for _ in range(_MOST_BROKEN_NODES):
+            inferred = _infer_strictly(self.serialized, complaints, data_prop=data_prop)
+            if inferred is not None:
+                return inferred
+            try:
+                return infer_shapes(self.serialized, data_prop=data_prop)
+            except InferenceError as error:
+                tags = [mark[0] for mark in _TAG.finditer(str(error))]
+            broken = _node_at(self.containers, tags[-1]) if tags else None
+            if broken is None or (broken.domain, broken.op_type) == _VEIL:
+                break
+            _veil(broken)
+            self.serialized = self.model.SerializeToString()
+        return self.model
 
     def _types(self, complaints: str, inferred: ModelProto) -> Inferred:
-        types = containers(inferred) if self.containers > 1 else [inferred.graph]
+        types = containers(inferred) if len(self.containers) > 1 else [inferred.graph]
         return Inferred.of(complaints, map(_types_in, types))
 
 
-def tagged(containers: Iterable[Container]) -> dict[str, NodeProto]:
-    """Gives every node a name that tells where it stands, its tag: the nodes by their tags."""
-    nodes = {}
+def tagged(containers: Iterable[Container]) -> Iterator[tuple[str, NodeProto]]:
+    """Gives every node a name that tells where it stands, its tag: each tag with its node."""
     for number, container in enumerate(containers):
         for index, node in enumerate(container.node):
             tag = node.name = f"{NODE_TAG}{number}:{index}"
-            nodes[tag] = node
-    return nodes
+            yield tag, node
+
+
+def _node_at(containers: Sequence[Container], tag: str) -> NodeProto | None:
+    """The node that has the tag; None where it is made up, as a name in the model may be."""
+    mark = _TAG.fullmatch(tag)
+    number, index = (int(mark[1]), int(mark[2])) if mark else (len(containers), 0)
+    nodes = containers[number].node if number < len(containers) else ()
+    return nodes[index] if index < len(nodes) else None
 
 
 def _fill_sparse(container: Container) -> None:
@@ -154,12 +212,15 @@ def _fill_sparse(container: Container) -> None:
         del container.sparse_initializer[:]
 
 
-def _spell_alike(model: ModelProto, nodes: Iterable[NodeProto]) -> None:
+def _spell_imports_alike(model: ModelProto) -> None:
     """Writes the standard domain as the empty one, the only spelling that onnx always knows."""
-    importers = (entry for part in (model, *model.functions) for entry in part.opset_import)
-    for part in (*nodes, *importers):
-        if part.domain == "ai.onnx":
-            part.domain = ""
+    for part in (model, *model.functions):
+        for entry in part.opset_import:
+            if entry.domain == "ai.onnx":
+                entry.domain = ""
+
+
+_MISFITS = ("Split", "GatherND", "Einsum")
 
 
 def _misfit(node: NodeProto) -> str | None:
@@ -167,9 +228,7 @@ def _misfit(node: NodeProto) -> str | None:
 
     It may crash, and it may give any shape.
     """
-    operator = node.op_type if not node.domain else ""
-    if operator not in ("Split", "GatherND", "Einsum"):
-        return None
+    operator = node.op_type
     numbers = {a.name: a.i for a in node.attribute if a.HasField("i") and not a.ref_attr_name}
     if operator == "Split" and len(node.output) > numbers.get("num_outputs", len(node.output)):
         return f"{len(node.output)} outputs, but num_outputs is {numbers['num_outputs']}"
@@ -187,21 +246,28 @@ def _misspelled_equation(node: NodeProto) -> str | None:
     return None
 
 
-def _unknown(model: ModelProto, nodes: Mapping[str, NodeProto]) -> Iterator[tuple[str, NodeProto]]:
-    """Nodes without a schema, which make onnx keep its complaints, or with too few inputs for it.
+class _LeastInputs(dict[tuple[str, str], float]):
+    """How many inputs an operator must have, by its domain and name.
 
-    At the latter it breaks off, as it does where the operator's domain is not imported.
+    An operator without a schema has never enough: it would make onnx keep its complaints. At a node
+    with too few inputs it breaks off, as it does where the operator's domain is not imported.
     """
-    versions = {entry.domain: entry.version for entry in model.opset_import}
-    for function in model.functions:
-        versions = {entry.domain: entry.version for entry in function.opset_import} | versions
-    least: dict[tuple[str, str], float] = dict.fromkeys(functions_of(model), 0)
-    for name, node in nodes.items():
-        operator = (node.domain, node.op_type)
-        if operator not in least:
-            least[operator] = _least_inputs(*operator, versions)
-        if len(node.input) < least[operator]:
-            yield name, node
+
+    def __init__(self, model: ModelProto) -> None:
+        self._versions = {entry.domain: entry.version for entry in model.opset_import}
+        for function in model.functions:
+            imported = {entry.domain: entry.version for entry in function.opset_import}
+            self._versions = imported | self._versions
+        super().__init__(dict.fromkeys(functions_of(model), 0))
+
+    def __missing__(self, operator: tuple[str, str]) -> float:
+        domain, op_type = operator
+        try:
+            schema = defs.get_schema(op_type, self._versions.get(domain, 0), domain)
+            self[operator] = schema.min_input
+        except defs.SchemaError:
+            self[operator] = float("inf")
+        return self[operator]
 
 
 LARGEST_EXPANSION = 1_000_000
@@ -214,7 +280,7 @@ nothing at all. Exported models have fewer than 10."""
 
 
 def _endless_calls(
-    model: ModelProto, nodes: Mapping[str, NodeProto]
+    model: ModelProto, containers: Iterable[Container]
 ) -> Iterator[tuple[str, NodeProto]]:
     """Calls of functions that call others without end, or nearly so."""
     functions = functions_of(model)
@@ -229,17 +295,10 @@ def _endless_calls(
             min(size, LARGEST_EXPANSION + 1),
             1 + max((depth for _, depth in inner), default=0),
         )
-    for name, node in nodes.items():
+    for tag, node in tagged(containers):
         size, depth = sizes.get((node.domain, node.op_type), (0, 0))
         if size > LARGEST_EXPANSION or depth > DEEPEST_CALLS:
-            yield name, node
-
-
-def _least_inputs(domain: str, op_type: str, versions: Mapping[str, int]) -> float:
-    try:
-        return defs.get_schema(op_type, versions.get(domain, 0), domain).min_input
-    except defs.SchemaError:
-        return float("inf")
+            yield tag, node
 
 
 def _veil(node: NodeProto) -> None:
@@ -267,42 +326,6 @@ def _import_veil(model: ModelProto) -> None:
 def functions_of(model: ModelProto) -> dict[tuple[str, str], FunctionProto]:
     """The local functions by the domain and name that a node calls them by."""
     return {(function.domain, function.name): function for function in model.functions}
-
-
-def _infer_stubbornly(prepared: Prepared, *, data_prop: bool) -> tuple[ModelProto, list[str]]:
-    """Infers what can be inferred; each node that makes onnx give up is passed by from then on.
-
-    Onnx asks less of the shape of what it follows as a constant, and where it follows none, it asks
-    what its checker does: it is heard both ways.
-    """
-    complaints: list[str] = []
-    inferred, serialized = None, prepared.serialized
-    for _ in range(_MOST_BROKEN_NODES):
-        inferred = _infer_strictly(serialized, complaints, data_prop=data_prop)
-        if inferred is not None:
-            break
-        try:
-            inferred = infer_shapes(serialized, data_prop=data_prop)
-            break
-        except InferenceError as error:
-            tags = _TAG.findall(str(error))
-        broken = prepared.nodes.get(tags[-1]) if tags else None
-        if broken is None or (broken.domain, broken.op_type) == _VEIL:
-            break
-        _veil(broken)
-        serialized = prepared.model.SerializeToString()
-    if data_prop:
-        complaints += _complaints(serialized)
-    return inferred or prepared.model, complaints
-
-
-def _complaints(serialized: bytes) -> list[str]:
-    """What is said where nothing is followed; what is inferred then is of no use."""
-    try:
-        check(serialized)
-    except InferenceError as error:
-        return [str(error)]
-    return []
 
 
 def _infer_strictly(

@@ -16,10 +16,12 @@ class Inferred(Struct):
     """Onnx's complaints, and the types of all values by the scopes that they stand in.
 
     Many values have one type, so that each is told once: `types` are serialized ones, and `names`
-    and `numbers` have for each scope its values and which of the types each has.
+    and `numbers` have for each scope its values and which of the types each has. `crashes` are
+    complaints, too: of nodes at which native code crashes, so that nothing is known behind them.
     """
 
     complaints: str = ""
+    crashes: str = ""
     types: list[bytes] = field(default_factory=list)
     names: list[list[str]] = field(default_factory=list)
     numbers: list[list[int]] = field(default_factory=list)

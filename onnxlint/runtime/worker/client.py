@@ -19,6 +19,7 @@ from onnxlint.runtime.native_text import readable
 from onnxlint.runtime.worker.ahead import Taken, taken_over
 from onnxlint.runtime.worker.environment import MODULE, command, environment
 from onnxlint.safety.limits import Alarm, Budget, default_memory_limit
+from onnxlint.safety.pipes import AT_ONCE, widen
 
 if TYPE_CHECKING:
     import ctypes
@@ -122,7 +123,7 @@ class Worker:
         self._process = self._taken_over() or self._spawned()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
-            _widen(stream.fileno())
+            widen(stream.fileno())
         if _CAN_WAIT and self._process.stdin is not None:
             os.set_blocking(self._process.stdin.fileno(), False)
 
@@ -503,7 +504,7 @@ class _Written:
         pipe, left = self._stream.fileno(), memoryview(data)
         while left:
             self._patience.wait(pipe, to_write=True, is_soon=self._is_read)
-            left = left[os.write(pipe, left[:_AT_ONCE]) :]
+            left = left[os.write(pipe, left[:AT_ONCE]) :]
         return len(data)
 
     def flush(self) -> None:
@@ -525,26 +526,13 @@ class _Timed:
         while size > 0:
             self._patience.wait(self._pipe, is_soon=self._has_begun)
             self._has_begun = True
-            part = os.read(self._pipe, min(size, _AT_ONCE))
+            part = os.read(self._pipe, min(size, AT_ONCE))
             if not part:
                 self._patience.wait(self._pipe)  # ended late, where pipes cannot be waited for
                 break
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
-
-
-_AT_ONCE = 1 << 20
-"""Bytes that are written or read at once, and that pipes hold where the system lets them."""
-
-
-def _widen(pipe: int) -> None:
-    """An image is so sent in one piece, not in ten, after each of which the reader must run."""
-    if sys.platform == "linux":
-        import fcntl
-
-        with contextlib.suppress(OSError):  # a user's pipes may have only so much
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _AT_ONCE)
 
 
 def return_freed_memory() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, NotApplicable, Severity, Shapes, rule
+from onnxlint import Finding, Graph, InferenceFailures, NotApplicable, Severity, Shapes, rule
 from onnxlint_rules.onx._declarations import (
     advice,
     declared_constants,
@@ -13,7 +13,9 @@ from onnxlint_rules.onx._declarations import (
 
 
 @rule("ONX028", "declared-shape-mismatch", severity=Severity.WARNING)
-def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+def declared_shape_mismatch(
+    graph: Graph, shapes: Shapes, failures: InferenceFailures
+) -> Iterator[Finding]:
     """A declared type or shape that contradicts its node or initializer.
 
     Why: engines and clients that trust the declaration allocate the wrong buffer; onnxruntime warns
@@ -69,10 +71,10 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         if told:
             return
         raise NotApplicable(shapes.problem)
-    failures = [failure for failure in shapes.failures if failure.contradicts_declaration]
-    contradicted = (v for failure in failures for v in failure.node.outputs if v)
+    contradicting = [failure for failure in failures.found if failure.contradicts_declaration]
+    contradicted = (v for failure in contradicting for v in failure.node.outputs if v)
     downstream = graph.descendants(contradicted)
-    for failure in failures:
+    for failure in contradicting:
         node = failure.node
         if node in downstream:
             continue

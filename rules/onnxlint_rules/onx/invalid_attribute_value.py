@@ -2,14 +2,26 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, counted, rule
+from onnxlint import (
+    Finding,
+    Graph,
+    InferenceFailures,
+    Node,
+    Schemas,
+    Severity,
+    Shapes,
+    counted,
+    rule,
+)
 from onnxlint.model.graph.operators import ATTRIBUTE_LIMITS, FUNCTIONS_EACH_WAY, LISTED
 from onnxlint_rules.onx._axes import OPS, named_axes
 from onnxlint_rules.onx._unlisted_values import list_at, unlisted_values
 
 
 @rule("ONX038", "invalid-attribute-value", severity=Severity.ERROR)
-def invalid_attribute_value(graph: Graph, schemas: Schemas, shapes: Shapes) -> Iterator[Finding]:
+def invalid_attribute_value(
+    graph: Graph, schemas: Schemas, shapes: Shapes, failures: InferenceFailures
+) -> Iterator[Finding]:
     """An attribute whose value is not one that the specification allows.
 
     Why: most runtimes reject the model. Some silently use a default and compute something else:
@@ -86,7 +98,7 @@ def invalid_attribute_value(graph: Graph, schemas: Schemas, shapes: Shapes) -> I
         y = QuantizeLinear <axis = 5> (flat, scale, zero)
     }
     """
-    refused = {failure.node for failure in shapes.failures}
+    refused = {failure.node for failure in failures.found}
     for schema, nodes in schemas.uses(graph):
         op = nodes[0].op
         for name, by_opset in LISTED.get(op, {}).items():

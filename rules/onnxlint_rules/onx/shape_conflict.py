@@ -2,7 +2,17 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Expansions, Finding, Graph, Node, NotApplicable, Severity, Shapes, rule
+from onnxlint import (
+    Expansions,
+    Finding,
+    Graph,
+    InferenceFailures,
+    Node,
+    NotApplicable,
+    Severity,
+    Shapes,
+    rule,
+)
 from onnxlint.model.graph.operators import REFUSING_CONFLICTS
 from onnxlint_rules.onx._conflicts import advice, message_of
 from onnxlint_rules.onx._operands import OPS, misfits
@@ -10,7 +20,9 @@ from onnxlint_rules.onx._reflections import too_wide
 
 
 @rule("ONX027", "shape-conflict", severity=Severity.ERROR)
-def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iterator[Finding]:
+def shape_conflict(
+    graph: Graph, shapes: Shapes, failures: InferenceFailures, expansions: Expansions
+) -> Iterator[Finding]:
     """A node whose input shapes and attributes are incompatible.
 
     Why: the node fails at its first run, or when the model is loaded. Shape inference finds this
@@ -186,10 +198,10 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
     """
     if shapes.problem is not None:
         raise NotApplicable(shapes.problem)
-    for failure in shapes.failures:
+    for failure in failures.found:
         if failure.is_conflict:
             yield Finding(failure.node, message_of(failure, shapes), hint=advice(failure.node))
-    broken = {failure.node for failure in shapes.failures}
+    broken = {failure.node for failure in failures.found}
     for node in graph.nodes(*OPS):
         for message, hint in misfits(node, shapes) if node not in broken else ():
             broken.add(node)

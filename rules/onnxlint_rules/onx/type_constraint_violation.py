@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterator
 
-from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, rule
+from onnxlint import Finding, Graph, InferenceFailures, Node, Schemas, Severity, Shapes, rule
 from onnxlint_rules.onx._type_constraints import (
     formals,
     given_types,
@@ -15,7 +15,9 @@ from onnxlint_rules.onx._type_constraints import (
 
 
 @rule("ONX026", "type-constraint-violation", severity=Severity.ERROR)
-def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) -> Iterator[Finding]:
+def type_constraint_violation(
+    graph: Graph, schemas: Schemas, shapes: Shapes, failures: InferenceFailures
+) -> Iterator[Finding]:
     """A type that violates an operator's type constraints.
 
     Why: runtimes reject the model when they load it; ONNX has no implicit conversion. Partly
@@ -66,7 +68,7 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
     }
     """
     given = given_types(graph)
-    told = {failure.node for failure in shapes.failures if failure.contradicts_declaration}
+    told = {failure.node for failure in failures.found if failure.contradicts_declaration}
     for schema, nodes in schemas.uses(graph):
         formal, made, decided = formals(schema)
         right: set[Hashable] = set()
