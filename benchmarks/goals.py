@@ -10,7 +10,8 @@ start-up: help beside a process that does nothing; a static run of a small model
     with a resident process.
 default: the default command on eight models beside such a process, time and memory; the same with
     a resident process.
-many: 200 small models in one command, for each model, and with two jobs; and the memory of 1,000.
+many: 200 small models in one command, for each model, and with two jobs, beside one job and beside
+    one on one core; and the memory of 1,000.
 large: a static run of 100,000 nodes, and of ten times as many.
 weights: 7 GB of weights in a sparse file, as far as memory holds them, beside `cat` of it out
     of the page cache; and once more, when only the graph has changed.
@@ -50,6 +51,18 @@ WITH_CACHE = ("env", "-u", "ONNXLINT_NO_CACHE")
 
 LOADED = 3.0
 """Seconds in which a resident process has loaded everything."""
+
+
+def python(code: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
+ON_ONE_CORE = python(
+    "import os, sys\n"
+    "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""What a command is put behind that uses one core: a job is several processes."""
 
 CHECKED = "import sys, onnx; onnx.checker.check_model(sys.argv[1])"
 
@@ -115,13 +128,15 @@ def many(folder: Path, rounds: int) -> Iterator[str]:
     """Many small models in one command."""
     paths = [*_small_models(folder, MANY)]
     few = max(1, rounds // 3)
-    static, one, two = measured(
-        [lint(folder, "--static-only"), lint(folder, "-j", 1), lint(folder, "-j", 2)], few
+    alone = lint(folder, "-j", 1)
+    static, one, two, on_one_core = measured(
+        [lint(folder, "--static-only"), alone, lint(folder, "-j", 2), [*ON_ONE_CORE, *alone]], few
     )
     for what, spent, goal in (("static", static, 25), ("with runs", one, 120)):
         yield f"{what:<24}{_seconds(spent) / len(paths) * 1e3:7.0f} ms a model (goal {goal})"
-    faster = _seconds(one) / _seconds(two)
-    yield f"{'two jobs beside one':<24}{faster:7.2f} times as fast (goal 1.7)"
+    for what, spent in (("one job", one), ("one on one core", on_one_core)):
+        faster = _seconds(spent) / _seconds(two)
+        yield f"{f'two jobs beside {what}':<32}{faster:5.2f} times as fast (goal 1.7)"
     peak = watched(lint(folder)).peak
     list(_small_models(folder, 5 * MANY))
     more = (watched(lint(folder)).peak - peak) / MIB
@@ -206,10 +221,6 @@ def ratio(what: str, ours: list[Spent], theirs: list[Spent], goal: float) -> str
 
 def _seconds(spent: list[Spent]) -> float:
     return median(each.wall for each in spent)
-
-
-def python(code: str, *arguments: object) -> list[str]:
-    return [sys.executable, "-c", code, *map(str, arguments)]
 
 
 def lint(*arguments: object) -> list[str]:
