@@ -2,12 +2,15 @@
 
 from collections import Counter
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxlint.analyses.static.weights import Weights
+from onnxlint.analyses.static.weights import Weights, _count_below
 from onnxlint.model.file.load import open_model
 from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.graph import Graph
@@ -145,6 +148,22 @@ def test_what_all_elements_are_and_how_many_are_small(weights_of, array, uniform
     assert weights.uniform(weight.tensor) == uniform
     assert weights.uniform(None) is None
     assert weights.share_below(weight.tensor, 2.5) == (1.0 if uniform else below)
+
+
+@given(data=st.data(), dtype=st.sampled_from([
+    np.float16, np.float32, np.float64, np.int8, np.uint8, np.int16, np.int64, ml_dtypes.bfloat16,
+    ml_dtypes.float8_e4m3fn,
+]))  # fmt: skip
+def test_what_is_small_is_counted_as_in_float64(data, dtype):
+    bits = data.draw(st.binary(min_size=8, max_size=64).filter(lambda each: len(each) % 8 == 0))
+    elements = np.frombuffer(bits, dtype)
+    with np.errstate(all="ignore"):
+        wide = np.abs(elements.astype(np.float64))
+        near = data.draw(st.sampled_from([*wide[np.isfinite(wide)].tolist(), 1.0]))
+        magnitude = data.draw(st.sampled_from(
+            [near, np.nextafter(near, 0), np.nextafter(near, np.inf), near * 1.1]
+        ))  # fmt: skip
+        assert _count_below(elements, float(magnitude)) == np.count_nonzero(wide < magnitude)
 
 
 def test_of_data_that_is_gone_no_share_is_known(weights_of, tmp_path):

@@ -243,12 +243,14 @@ class Weights:
 
         The tensor is read again.
         """
+        below = seen = 0
         try:
-            below = sum(int((abs(each.astype("float64")) < magnitude).sum())
-                        for each in tensor.blocks())  # fmt: skip
+            for block in tensor.blocks():
+                below += _count_below(block, magnitude)
+                seen += block.size
         except ValueError:
             return 0.0
-        return below / tensor.size
+        return below / seen if seen else 0.0
 
     def channels(self, weight: Weight) -> ChannelMagnitude | None:
         """Extrema of the output channels as the layer gets them, those of quantised weights scaled.
@@ -539,6 +541,19 @@ def _numbers(tensor: Tensor) -> list[float] | None:
         return [] if elements is None else widened(elements).tolist()
     except TensorError:
         return None
+
+
+def _count_below(elements: Array, magnitude: float) -> int:
+    """How many elements have less magnitude: as in float64, at a quarter of the price."""
+    import numpy as np
+
+    from onnxlint.runtime.statistics.numpy_passes import widened
+
+    numbers = widened(elements)
+    limit = numbers.dtype.type(magnitude)
+    if float(limit) < magnitude:  # nothing of this type lies between what was rounded off
+        limit = np.nextafter(limit, np.inf, dtype=numbers.dtype)
+    return int(np.count_nonzero(np.abs(numbers) < limit))
 
 
 def _groups(marks: Array, chosen: Array) -> list[list[int]]:
