@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from onnxlint.analyses.static import weights as weights_module
 from onnxlint.analyses.static.weights import Weights, _count_below
 from onnxlint.model.file.load import open_model
 from onnxlint.model.file.tensors import Tensor
@@ -164,6 +165,30 @@ def test_what_is_small_is_counted_as_in_float64(data, dtype):
             [near, np.nextafter(near, 0), np.nextafter(near, np.inf), near * 1.1]
         ))  # fmt: skip
         assert _count_below(elements, float(magnitude)) == np.count_nonzero(wide < magnitude)
+
+
+@pytest.mark.parametrize("small", [0, 1, 94_999, 95_000, 95_001, 100_000])
+@pytest.mark.parametrize("is_first", [False, True])
+def test_no_more_is_read_than_tells_that_few_are_small(weights_of, monkeypatch, small, is_first):
+    array = np.ones(100_000, "float32")
+    array[:small] = 0.1
+    weights = weights_of("net (float[N, 10] x) => (float[N, 10000] y) "
+                         "<float[10, 10000] w> { y = MatMul(x, w) }",
+                         w=(array if is_first else array[::-1]).reshape(10, 10_000))  # fmt: skip
+    (weight,) = weights.layers()
+    told = small / 100_000
+    assert weights.share_below(weight.tensor, 0.5) == told
+    counted = []
+    count = weights_module._count_below
+    monkeypatch.setattr(
+        weights_module,
+        "_count_below",
+        lambda block, magnitude: counted.append(block.size) or count(block, magnitude),
+    )
+    few = weights.share_below(weight.tensor, 0.5, beyond=0.95)
+    assert few == (told if told > 0.95 else 0.0)
+    if small <= 1:
+        assert sum(counted) < 100_000
 
 
 def test_of_data_that_is_gone_no_share_is_known(weights_of, tmp_path):

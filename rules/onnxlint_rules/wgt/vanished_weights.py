@@ -88,7 +88,7 @@ def vanished_weights(
         tiny = (
             zeros
             if zeros > most_vanished
-            else weights.share_below(weight.tensor, largest * relative)
+            else weights.share_below(weight.tensor, largest * relative, beyond=most_vanished)
         )
         if tiny > most_vanished:
             pruned = zeros > most_vanished or zeros > tiny / 2
