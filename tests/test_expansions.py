@@ -13,7 +13,7 @@ from onnx import helper
 
 from onnxlint import lint
 from onnxlint.analyses.static import expansions
-from onnxlint.analyses.static.inference_failures import told_inside
+from onnxlint.analyses.static.inference_complaints import told_inside
 
 Write = Callable[..., Path]
 

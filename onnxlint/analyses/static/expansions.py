@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from onnxlint.analyses.static.inference_failures import InferenceFailure, told_inside
+from onnxlint.analyses.static.inference_complaints import InferenceFailure, told_inside
 from onnxlint.analyses.static.schemas import Schemas
 from onnxlint.analyses.static.shapes import Dim, Shapes
 from onnxlint.model.file.making import make_tensor, make_type

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from onnxlint.analyses.static.inference_failures import InferenceFailure, failures_of
+from onnxlint.analyses.static.inference_complaints import InferenceFailure, failures_of
 from onnxlint.analyses.static.inference_process import InferenceProcess, remedy
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.file.dtypes import bits, dtype_name, is_float, is_integer
@@ -139,8 +139,9 @@ class Shapes:
     @property
     def are_failures_known(self) -> bool:
         """Whether nobody has to wait for them."""
-        is_told = self._inference is None or self._inference.is_done
-        return self._failures is not None or (self._types is not None and is_told)
+        if self._failures is not None:
+            return True
+        return self._types is not None and (self._inference is None or self._inference.is_done)
 
     def of(self, value: Value | None) -> Shape | None:
         """The type of a value: inferred, else declared; None for no tensor or an unknown one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxlint import Node, Shapes
-from onnxlint.analyses.static.inference_failures import InferenceFailure
+from onnxlint.analyses.static.inference_complaints import InferenceFailure
 from onnxlint.model.graph.operators import BROADCASTING
 
 
