@@ -525,6 +525,13 @@ def test_the_default_memory_limit_is_the_containers(tmp_path):
     old.mkdir()
     (old / "memory.limit_in_bytes").write_text("536870912\n")
     assert set(_container_limits(tmp_path)) == {2**30, 2**29}
+    own = tmp_path / "own"
+    own.write_text("0::/outer/inner\n")
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "memory.max").write_text("4096\n")
+    (inner.parent / "memory.max").write_text("8192\n")
+    assert set(_container_limits(tmp_path, own)) == {2**30, 2**29, 8192, 4096}
 
 
 def test_the_hash_is_that_of_what_was_judged(onnxlint, write_model, team, tmp_path):

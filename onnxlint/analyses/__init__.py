@@ -194,6 +194,7 @@ def takes_worker(kind: type) -> bool:
     return any(getattr(each, "runs_model", False) for each in needed)
 
 
+@cache
 def is_timed(kind: type) -> bool:
     """Whether an analysis, or one that it is built from, measures time: `is_timed = True`."""
     return any(getattr(needed, "is_timed", False) for needed in closure(kind))

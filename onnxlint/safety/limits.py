@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,22 +92,25 @@ def default_memory_limit() -> int | None:
     return int(min([total, *_container_limits()]) * DEFAULT_MEMORY_SHARE)
 
 
-def _container_limits(root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
+def _container_limits(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> Iterator[int]:
     """The limits of the control groups that this process is in, in bytes."""
     try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        lines = own.read_text().splitlines()
     except OSError:
         return
-    paths = [line.rpartition(":")[2].strip("/") for line in lines]
+    groups = {line.rpartition(":")[2].strip("/") for line in lines}
+    above = {up for group in groups for up in accumulate(group.split("/"), "{}/{}".format)}
     for name in _CGROUP_LIMITS:
         kind, _, file = name.rpartition("/")
-        for path in {"", *paths}:
-            folder = root / kind / path
-            for place in (folder, *folder.parents):
-                if not place.is_relative_to(root):
-                    break
-                with contextlib.suppress(OSError, ValueError):  # "max" is not a number
-                    yield int((place / file).read_text())
+        for group in {"", *above}:
+            place = os.path.join(root, kind, group, file)  # noqa: PTH118 - ten times as fast
+            try:
+                with open(place) as told:  # noqa: PTH123 - as above, and asked for each model
+                    yield int(told.read())
+            except (OSError, ValueError):  # "max" is not a number
+                continue
 
 
 def limit_memory(limit: int | None, process: int = 0) -> None:
