@@ -155,6 +155,29 @@ def test_the_first_run_is_measured_so_where_shapes_are_known_beforehand(monkeypa
 
 
 @compiled_only
+def test_runs_too_short_for_a_thread_are_made_in_turns_and_add_up_alike(monkeypatch):
+    asked: list[int] = []
+    monkeypatch.setattr(
+        serving, "beside", lambda work, jobs, most: asked.append(most) or beside(work, jobs, most)
+    )
+    monkeypatch.setattr(serving, "usable_threads", lambda: 4)
+    opened, totals = session(tapped(), LANES), []
+    for quickest in (serving.WORTH_A_THREAD, serving.WORTH_A_THREAD / 2):
+        opened.quickest = quickest
+        serving._run_together(opened, [run(feed(seed)) for seed in range(5)])
+        totals.append(opened.sums.total())
+    assert asked == [LANES, 1]
+    assert 0 < opened.quickest <= serving.WORTH_A_THREAD / 2
+    together, in_turn = totals
+    assert together.keys() == in_turn.keys() == {*"abc"}
+    for name, statistics in together.items():
+        assert_alike(in_turn[name], statistics)
+    monkeypatch.setattr(serving, "usable_threads", lambda: 1)
+    opened.quickest = math.inf
+    assert opened.threads == 1
+
+
+@compiled_only
 def test_shapes_that_no_run_changes_are_told_to_the_worker(write_model, monkeypatch):
     text = """net (float[N, 2] x, float[3, 2] z) => (float[N, 2] y, float[3, 2] v)
     { a = Sigmoid(x) y = Exp(a) b = Sigmoid(z) v = Exp(b) }"""
