@@ -190,6 +190,7 @@ class _Call:
         assert self._child is not None
         child, self._child = self._child, None
         os.close(self._pipe)
+        self._pipe = -1
         return child
 
     def _crash(self, *, is_late: bool) -> Crashed:
