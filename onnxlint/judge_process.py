@@ -17,7 +17,7 @@ from onnxlint.light_numpy import use_light_numpy
 from onnxlint.light_onnx import use_light_onnx
 from onnxlint.report import ModelReport, encode
 from onnxlint.rules.rule import Rule
-from onnxlint.safety.limits import data_size
+from onnxlint.safety.limits import data_size, share_cores
 from onnxlint.safety.note import Note
 from onnxlint.safety.unfinished import remove_unfinished
 from onnxlint.watcher import Watcher
@@ -130,7 +130,8 @@ def answer(judge: Reported, requests: Iterable[bytes], replies: int, note: Note)
     teller, left_behind = _Teller(replies, note), _LeftBehind()
     for number, request in enumerate(requests):
         left_behind.collect_if_much()
-        path, asked, without = json.loads(request)
+        path, asked, without, jobs = json.loads(request)
+        share_cores(jobs)
         report = judge(path, asked, teller, without)
         if not number:  # later this process may be ended at any time
             keep_bundle()

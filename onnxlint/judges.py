@@ -179,7 +179,8 @@ class Judges:
                 server = _Server(self._process(), self._rules)
                 self._servers.append(server)
                 self._selector.register(server.replies, selectors.EVENT_READ, server)
-            server.take(waiting.popleft())
+            trial = waiting.popleft()
+            server.take(trial, self._jobs if waiting else 1)  # soon the last one is alone
         decoder(ModelReport)  # while the judges work
 
     def _process(self) -> Process:
@@ -298,15 +299,15 @@ class _Server:
         """Our ends of its pipes."""
         return self.process.requests, self.replies
 
-    def take(self, trial: _Trial) -> None:
-        """Gives it a trial."""
+    def take(self, trial: _Trial, jobs: int) -> None:
+        """Gives it a trial, and a share of the cores beside so many jobs with its own."""
         self.trial = trial
         trial.tries += 1
         if trial.tries == 1:
             trial.ends = time.monotonic() + trial.case.budget.seconds + GRACE_SECONDS
         trial.findings, trial.rule = [], None
         self.process.note.write(noted(trial.doing))
-        told = [trial.case.path, trial.case.asked, trial.without]
+        told = [trial.case.path, trial.case.asked, trial.without, jobs]
         request = json.dumps(told).encode() + b"\n"
         with contextlib.suppress(OSError):  # it is dead: its end of the other pipe tells
             os.write(self.process.requests, request)

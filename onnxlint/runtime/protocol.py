@@ -120,6 +120,7 @@ class Load(msgspec.Struct, tag=True):
     each at most `most_shown` times in a run; 0 for always. `lanes` is how many runs are made side
     by side. `has_ours` says that there are nodes of our own operators in it. `expected` are types
     and shapes that values of the taps will have, as far as that is known: no harm if they have not.
+    `jobs` is how many the machine's cores are shared by.
     """
 
     model: bytes
@@ -131,6 +132,7 @@ class Load(msgspec.Struct, tag=True):
     lanes: int = 1
     has_ours: bool = False
     expected: dict[str, Seen] = {}
+    jobs: int = 1
 
     def __post_init__(self) -> None:
         self.folder = os.fsencode(self.folder)

@@ -1,4 +1,4 @@
-"""What judging one model may take: time and memory, for every process that has a part in it."""
+"""What judging one model may take: time, memory and cores, for every process with a part in it."""
 
 from __future__ import annotations
 
@@ -133,6 +133,26 @@ def limit_memory(limit: int | None, process: int = 0) -> None:
             resource.prlimit(process, kind, limits)
         else:
             resource.setrlimit(kind, limits)
+
+
+_jobs_at_work = 1
+
+
+def share_cores(jobs: int) -> None:
+    """Leaves this process from now on its share of the cores, beside so many jobs with itself."""
+    global _jobs_at_work
+    _jobs_at_work = max(1, jobs)
+
+
+def jobs_at_work() -> int:
+    """How many jobs the cores are shared by."""
+    return _jobs_at_work
+
+
+def usable_cores() -> int:
+    """How many cores this process may keep busy: its share of those that it may use at all."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (cores or 1) // _jobs_at_work)
 
 
 def data_size() -> int:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from onnxlint.model.file.errors import DataError, ModelError
 from onnxlint.safety.forked import Crashed, Isolated
-from onnxlint.safety.limits import Budget
+from onnxlint.safety.limits import Budget, share_cores
 
 T = TypeVar("T")
 
@@ -30,8 +30,8 @@ def shared(
     parts = [part for part in _parts(numbers, jobs) if part]
     if len(parts) <= 1:
         return _told(partial(look, numbers))
-    calls = [Isolated(partial(_answer, look=look, part=part, encode=encode), b"", budget)
-             for part in parts]  # fmt: skip
+    answer = partial(_answer, look=look, encode=encode, jobs=len(parts))
+    calls = [Isolated(partial(answer, part=part), b"", budget) for part in parts]
     found: list[T] = []
     try:
         for call in calls:
@@ -64,8 +64,9 @@ _SENTENCE, _RESULT = b"s", b"r"
 
 
 def _answer(
-    _: bytes, *, look: Look[T], part: Sequence[int], encode: Callable[[list[T]], bytes]
+    _: bytes, *, look: Look[T], part: Sequence[int], encode: Callable[[list[T]], bytes], jobs: int
 ) -> bytes:
+    share_cores(jobs)
     try:
         return _RESULT + encode(_told(partial(look, part)))
     except DataError as error:

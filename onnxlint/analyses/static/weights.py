@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property, reduce
 from math import prod
@@ -22,6 +21,7 @@ from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import WEIGHT_SLOTS
 from onnxlint.model.graph.place import Place
 from onnxlint.model.preflight import Preflight
+from onnxlint.safety.limits import usable_cores
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -502,7 +502,7 @@ class Weights:
 def _threads() -> ThreadPoolExecutor:
     from concurrent.futures import ThreadPoolExecutor
 
-    return ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), "onnxlint-weights")
+    return ThreadPoolExecutor(min(MOST_THREADS, usable_cores()), "onnxlint-weights")
 
 
 def _alike(constants: Sequence[Constant], key: Callable[[Tensor], object]) -> list[list[Constant]]:

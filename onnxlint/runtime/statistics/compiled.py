@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import os
 from collections.abc import Hashable, Sequence
 from functools import cache
 from struct import Struct
@@ -18,6 +17,7 @@ import numpy as np
 
 from onnxlint.runtime import COMPILED
 from onnxlint.runtime.protocol import Array, Statistics
+from onnxlint.safety.limits import usable_cores
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -322,8 +322,7 @@ def _address(array: Array) -> int:
 
 def usable_threads() -> int:
     """As many threads as this process may use cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(cores or 1, MOST_THREADS)
+    return min(usable_cores(), MOST_THREADS)
 
 
 @cache

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 from onnxlint.runtime.native_text import readable
 from onnxlint.runtime.worker.ahead import Taken, taken_over
 from onnxlint.runtime.worker.environment import MODULE, command, environment
-from onnxlint.safety.limits import Alarm, Budget, default_memory_limit
+from onnxlint.safety.limits import Alarm, Budget, default_memory_limit, jobs_at_work
 from onnxlint.safety.pipes import AT_ONCE, widen
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Worker:
         place = str(folder.resolve())
         load = Load(
             model, place, level, in_order, [*taps], most_shown, lanes, bool(taps) or has_ours,
-            expected or {},
+            expected or {}, jobs_at_work(),
         )  # fmt: skip
         reply = self._ask(load, "creating a session")
         assert isinstance(reply, Loaded)

@@ -40,7 +40,7 @@ from onnxlint.runtime.statistics.measure import is_finite
 from onnxlint.runtime.worker.expected import Expected
 from onnxlint.runtime.worker.lanes import Sums, beside
 from onnxlint.runtime.worker.taps import Taps
-from onnxlint.safety.limits import end_with_parent, limit_memory
+from onnxlint.safety.limits import end_with_parent, limit_memory, share_cores, usable_cores
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -59,9 +59,9 @@ _MOST_KEPT = 1 << 24
 
 
 FEW_CORES = 4
-"""On so many, threads that wait busily for the next kernel take them from the linter's rules and
-from the statistics: of two, a third of the processor time of ResNet-50's run, and half of loading
-it."""
+"""On so many, or on a share of more, threads that wait busily for the next kernel take them from
+the linter's rules and from the statistics: of two, a third of the processor time of ResNet-50's
+run, and half of loading it."""
 
 
 WORTH_A_THREAD = 0.5e-3
@@ -127,6 +127,7 @@ def _private_stdout() -> BinaryIO:
 def _load(request: Load) -> tuple[Session | None, Reply]:
     import onnxruntime as ort
 
+    share_cores(request.jobs)
     ort.set_seed(0)  # so that what a model draws is the same in every report
     taps = Taps(request.taps, request.most_shown)
     options = _options(request)
@@ -135,7 +136,9 @@ def _load(request: Load) -> tuple[Session | None, Reply]:
     options.add_session_config_entry("session.force_spinning_stop", "1")
     if request.lanes > 1:
         options.intra_op_num_threads = max(1, usable_threads() // request.lanes)
-    if usable_threads() <= FEW_CORES:
+    elif request.jobs > 1:
+        options.intra_op_num_threads = usable_cores()
+    if usable_threads() <= FEW_CORES or request.jobs > 1:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if request.in_order:
         options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
