@@ -29,7 +29,7 @@ from onnxlint.report import ModelReport, decode, decoder
 from onnxlint.rules.diagnosis import crashed, words
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.forked import fork, leave_alone
-from onnxlint.safety.limits import STUCK, Budget
+from onnxlint.safety.limits import STUCK, Budget, jobs_at_work
 from onnxlint.safety.memory import is_out_of_memory
 from onnxlint.safety.note import Note
 from onnxlint.watcher import Watcher
@@ -180,7 +180,8 @@ class Judges:
                 self._servers.append(server)
                 self._selector.register(server.replies, selectors.EVENT_READ, server)
             trial = waiting.popleft()
-            server.take(trial, self._jobs if waiting else 1)  # soon the last one is alone
+            beside = self._jobs if waiting else 1  # soon the last one is alone
+            server.take(trial, max(beside, jobs_at_work()))
         decoder(ModelReport)  # while the judges work
 
     def _process(self) -> Process:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import onnxruntime
 import pytest
 
+from onnxlint.fleet import bench
+from onnxlint.fleet.bench import BenchDied
+from onnxlint.fleet.doors import Here
 from onnxlint.judges import Case, Judges
 from onnxlint.report import ModelReport
 from onnxlint.runtime.protocol import Load
@@ -45,6 +49,40 @@ def test_judges_share_the_cores_until_the_last_model(jobs: int, shares: str) -> 
     assert [report.path for report in reports] == [*map(str, range(len(shares)))]
     assert "".join(str(report.error) for report in reports) == shares
     assert jobs_at_work() == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="judges are forked")
+def test_the_judges_of_a_process_that_has_a_share_have_no_more() -> None:
+    share_cores(4)
+
+    def judge(*_: object) -> ModelReport:
+        return ModelReport("model", error=str(jobs_at_work()))
+
+    for jobs in (1, 2):
+        judges = Judges(judge, [], [], jobs)
+        assert judges.report_of(Case("model", Budget(60.0, None), 0)).error == "4"
+        judges.close()
+
+
+def test_processes_that_lint_a_fleet_here_are_told_how_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[list[str]] = []
+
+    def start(command: list[str], **_: object) -> NoReturn:
+        started.append(command)
+        raise BenchDied
+
+    monkeypatch.setattr(bench.subprocess, "Popen", start)
+    here = Here(3)
+    try:
+        with pytest.raises(BenchDied):
+            here.send(b"order").result()
+    finally:
+        here.close(at_once=True)
+    assert [command[-3:] for command in started] == [
+        ["onnxlint.fleet.server", str(os.getpid()), "3"]
+    ]
 
 
 @pytest.mark.parametrize(

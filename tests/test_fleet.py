@@ -510,7 +510,8 @@ def test_a_worker_with_another_version_is_refused():
 class DyingBench:
     made = 0
 
-    def __init__(self) -> None:
+    def __init__(self, jobs: int) -> None:
+        assert jobs == 1
         DyingBench.made += 1
 
     def answer(self, order: bytes) -> bytes:

@@ -24,10 +24,11 @@ class BenchDied(Exception):  # noqa: N818 - it says what became of it
 
 
 class Bench:
-    """The process, seen from the thread that it works for."""
+    """The process, seen from the thread that it works for; so many `jobs` share the cores."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-P", "-m", "onnxlint.fleet.server", str(os.getpid())]
+    def __init__(self, jobs: int) -> None:
+        numbers = str(os.getpid()), str(jobs)
+        command = [sys.executable, "-P", "-m", "onnxlint.fleet.server", *numbers]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._end = weakref.finalize(self, _ended, self._process)
 
@@ -63,9 +64,13 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
 
 
 class Benches:
-    """The processes of a program's threads, each of which has its own."""
+    """The processes of a program's threads, each of which has its own.
 
-    def __init__(self) -> None:
+    So many `jobs` share the cores, where that is known: threads of a cluster's worker are its own.
+    """
+
+    def __init__(self, jobs: int = 1) -> None:
+        self._jobs = jobs
         self._of_thread = _OfThread()
         self._all: weakref.WeakSet[Bench] = weakref.WeakSet()
         self._is_closed = threading.Event()
@@ -77,7 +82,7 @@ class Benches:
             if self._is_closed.is_set():
                 break
             if own.bench is None:
-                own.bench = Bench()
+                own.bench = Bench(self._jobs)
                 self._all.add(own.bench)
             try:
                 return own.bench.answer(order)

@@ -106,7 +106,7 @@ class Here:
 
     def __init__(self, jobs: int) -> None:
         self.window = AHEAD * jobs
-        self._benches = Benches()
+        self._benches = Benches(jobs)
         self._threads = ThreadPoolExecutor(jobs, "onnxlint")
 
     @property

@@ -1,4 +1,4 @@
-"""`python -m onnxlint.fleet.server PARENT`: judges one model after the other for a worker."""
+"""`python -m onnxlint.fleet.server PARENT JOBS`: judges one model after the other for a worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from onnxlint.judges import Case, Judges
 from onnxlint.pipeline import lint_model
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import PackError, discover
-from onnxlint.safety.limits import Budget, end_with_parent, limit_memory
+from onnxlint.safety.limits import Budget, end_with_parent, limit_memory, share_cores
 from onnxlint.watcher import Watcher
 
 SELDOM = 200_000
@@ -133,7 +133,9 @@ def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
 
 def main() -> None:
     """Answers until the worker is gone."""
-    end_with_parent(int(sys.argv[1]))
+    parent, jobs = map(int, sys.argv[1:])
+    end_with_parent(parent)
+    share_cores(jobs)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's
     gc.set_threshold(SELDOM, 20, 100)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
